@@ -1,0 +1,76 @@
+# Everything is installed into .venv, from locks with hashes. Another interpreter: make PYTHON=python3.12 ...
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help up test check bench replay reconcile promote admin openapi lock clean
+MAKEFLAGS += --no-print-directory
+
+help: ## list the targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+up: $(VENV)/.stamp-run ## run the whole system here: PostgreSQL, Temporal, worker and API (Ctrl-C stops it)
+	@exec $(BIN)/python -m stack
+
+test: $(VENV)/.stamp-dev ## run the tests (ARGS="tests/domain -k reopen" for some of them)
+	@exec $(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.stamp-dev ## format, lint, types and import contracts
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy
+	$(BIN)/lint-imports --no-logo
+
+bench: $(VENV)/.stamp-dev ## measure speed and memory beside the floor of this machine
+	@exec $(BIN)/python -m operations.bench $(ARGS)
+
+replay: $(VENV)/.stamp-dev ## play a service-desk log through the API (LOG=file.csv.gz SPEED=3600; no LOG: a made one)
+	@exec $(BIN)/python -m operations.replay $(if $(LOG),--log "$(LOG)") $(if $(SPEED),--speed "$(SPEED)") $(ARGS)
+
+reconcile: $(VENV)/.stamp-run ## compare engine and database, report and mend every difference
+	@exec $(BIN)/python -m operations.reconcile $(ARGS)
+
+promote: $(VENV)/.stamp-run ## make a build of the worker the current one and move every ticket to it (BUILD=...)
+	@exec $(BIN)/python -m operations.promote "$(BUILD)" $(ARGS)
+
+admin: $(VENV)/.stamp-run ## make somebody an admin (EMAIL=ada@example.org NAME="Ada"; asks for a new person's password)
+	@exec $(BIN)/python -m operations.admin "$(EMAIL)" $(if $(NAME),--name "$(NAME)")
+
+openapi: $(VENV)/.stamp-run ## write docs/openapi.json from the code
+	@exec $(BIN)/python -m operations.openapi
+
+lock: $(VENV)/.stamp-dev ## compile the locks anew (ARGS=--upgrade for newer versions)
+	$(LOCK) requirements.in -o requirements.txt
+	$(LOCK) requirements-dev.in -o requirements-dev.txt
+
+clean: ## remove the virtual environment and the caches (not the data)
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.data/*' -prune -exec rm -rf {} +
+
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(ARGS)
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
+
+# A stamp says that its installation came to its end. Without the one for running, with a newer lock, or when the
+# interpreter is gone, the environment is made anew: what was half-made is never trusted.
+$(VENV)/.stamp-run: requirements.txt $(shell test -x $(BIN)/python || echo anew)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo 'Smart Ticketing needs Python 3.11 or newer, and "$(PYTHON)" is not: install one and name it, as in "make up PYTHON=python3.11".' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo 'The Python "$(PYTHON)" has no venv module: install it (Debian and Ubuntu: apt-get install python3-venv).' >&2; exit 1; }
+	@echo 'Installing what Smart Ticketing needs into $(VENV) (once, about a minute) ...'
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+	@$(INSTALL) -r requirements.txt
+	@touch $@
+
+$(VENV)/.stamp-dev: requirements-dev.txt $(VENV)/.stamp-run
+	@echo 'Installing what the tests and checks need into $(VENV) (once) ...'
+	@rm $(VENV)/.stamp-run
+	@$(INSTALL) -r requirements-dev.txt
+	@touch $(VENV)/.stamp-run
+	@touch $@
+
+.PHONY: anew
+anew:

@@ -1,0 +1,1 @@
+"""Speaks: parses, authorises, makes one call, answers."""

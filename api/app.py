@@ -1,0 +1,152 @@
+"""The API process, put together."""
+
+import asyncio
+import contextlib
+import gc
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from fastapi_swagger import patch_fastapi
+from starlette.types import ASGIApp
+
+from api import auth, health, people, stream, ticket_commands, tickets, timeline
+from api.event_frames import Event
+from api.feed import Feed
+from api.middleware import AnnouncedBodyLimit, Metrics
+from api.passwords import Passwords
+from api.problems import Problem, install
+from api.state import Desk
+from api.tokens import AccessTokens, load_or_make_key
+from database.bell import Bell
+from database.events import EventLog
+from database.people import DirectoryStore, PeopleStore
+from database.pool import open_pool
+from database.ticket_lists import TicketLists
+from database.tickets import BELL, TicketStore
+from domain.lifecycle import LifecycleRules
+from settings import Settings
+from workflows.client import TicketClient, connect, tls_config
+
+GC_THRESHOLD = (100_000, 50, 100)
+"""Collecting garbage less often halves the cost of a stream with thousands of clients."""
+
+MAX_BODY_BYTES = 1_048_576
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "content": {"application/problem+json": {}}, "description": text}
+    for status, text in {
+        401: "Not signed in",
+        403: "Not you",
+        404: "Not there, or not yours to see",
+        409: "Illegal now",
+        412: "Someone was quicker",
+        422: "Malformed input",
+        503: "A part is down; see `Retry-After`",
+    }.items()
+}
+
+
+class DeskApp(FastAPI):
+    """FastAPI with our own answer to a body that announces too many bytes: the framework's own, which counts those
+    that announce nothing, stands outside of all middleware and answers in plain text."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return AnnouncedBodyLimit(super().build_middleware_stack(), MAX_BODY_BYTES)
+
+
+async def build_desk(settings: Settings) -> Desk:
+    """The process's parts. None of them needs the database or the engine to be up yet."""
+    pool = await open_pool(settings.database_dsn, settings.database_pool_size)
+    events, people_store = EventLog(pool), PeopleStore(pool)
+    feed = Feed(events, people_store)
+    api_key = settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None
+    client = await connect(
+        settings.temporal_target,
+        settings.temporal_namespace,
+        api_key=api_key,
+        tls=tls_config(settings.temporal_tls_ca_file, settings.temporal_tls_cert_file, settings.temporal_tls_key_file),
+        lazy=True,
+    )
+    lifetime = timedelta(minutes=settings.access_token_minutes)
+    return Desk(
+        settings=settings,
+        pool=pool,
+        tickets=TicketStore(pool),
+        lists=TicketLists(pool),
+        events=events,
+        people=people_store,
+        directory=DirectoryStore(pool),
+        workflows=TicketClient(client, settings.command_timeout_seconds),
+        feed=feed,
+        bell=Bell(settings.database_dsn, {BELL: feed.ring}),
+        tokens=AccessTokens(load_or_make_key(settings.token_key_path), lifetime),
+        passwords=Passwords(),
+        rules=LifecycleRules(auto_close_days=settings.auto_close_days, reopen_days=settings.reopen_days),
+    )
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application. Its parts are built when it starts and closed when it stops."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        gc.set_threshold(*GC_THRESHOLD)
+        desk = await build_desk(settings)
+        app.state.desk = desk
+        running = [asyncio.create_task(desk.feed.run()), asyncio.create_task(desk.bell.run())]
+        yield
+        desk.feed.drain()
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await desk.pool.close()
+
+    app = DeskApp(
+        title="Smart Ticketing",
+        version="0.1.0",
+        summary="A service desk in which every ticket is a durable workflow.",
+        lifespan=lifespan,
+        generate_unique_id_function=_operation_id,
+        separate_input_output_schemas=False,
+        max_body_size=MAX_BODY_BYTES,
+        docs_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+        redoc_url=None,
+    )
+    install(app)
+    patch_fastapi(app, docs_url="/docs")  # from our own address: the page works without the internet
+    app.add_middleware(Metrics)
+    api = APIRouter(prefix="/api", responses=PROBLEMS)
+    for part in (auth, people, tickets, ticket_commands, timeline, stream):
+        api.include_router(part.router)
+    app.include_router(api)
+    app.include_router(health.router)
+    app.openapi = lambda: _document(app)  # type: ignore[method-assign]
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+def _say_problem(content: dict[str, Any]) -> None:
+    """Problems are sent as what they are; FastAPI documents every model as plain JSON."""
+    if "application/problem+json" in content:
+        content["application/problem+json"] = content.pop("application/json")
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    """OpenAPI 3.1, with the stream's events as a named component."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+        schema = Event.model_json_schema(ref_template="#/components/schemas/{model}")
+        document["components"]["schemas"] |= schema.pop("$defs", {}) | {"Event": schema}
+        for path in document["paths"].values():
+            for operation in path.values():
+                for answer in operation["responses"].values():
+                    _say_problem(answer.get("content", {}))
+        app.openapi_schema = document
+    return app.openapi_schema

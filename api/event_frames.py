@@ -1,0 +1,94 @@
+"""Events as clients read them: the flat envelope, and its bytes on the stream, made once per event."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from api.ticket_models import ActorRef, TimelineEntry
+from database.events import EventRecord, StreamCursor, TimelineRecord
+
+_NOT_SPOKEN = ("type", "wording_id", "text_id", "auto_close_days", "reopen_days")
+
+
+class Event(BaseModel):
+    """One event of the stream. `change` holds new values by the ticket's own field names, never a body."""
+
+    id: str = Field(description="The cursor; send the last one as `Last-Event-ID` to go on after it.")
+    type: str = Field(description="An open set: ignore what you do not know.")
+    at: datetime
+    ticket: int | None
+    revision: int | None = Field(description="The ticket's revision after the event; drop what you already have.")
+    actor: ActorRef
+    change: dict[str, Any]
+
+
+def spoken_change(record: EventRecord | TimelineRecord) -> dict[str, Any]:
+    """The stored event as clients see it: people as {id, name}, no ids of texts, no empty edits."""
+    stored: dict[str, Any] = json.loads(record.data)
+    names = {"assignee_id": record.assignee_name, "requester_id": record.requester_name}
+    change: dict[str, Any] = {}
+    for field, value in stored.items():
+        if field in _NOT_SPOKEN or (record.type == "ticket.edited" and value is None):
+            continue
+        if field in names:
+            change[field.removesuffix("_id")] = None if value is None else {"id": value, "name": names[field]}
+        elif field == "clear":
+            change |= dict.fromkeys(value)
+        else:
+            change[field] = value
+    return change
+
+
+def event_of(record: EventRecord) -> Event:
+    change = spoken_change(record)
+    if record.title is not None:
+        change["title"] = record.title
+    return Event(
+        id=str(record.cursor),
+        type=record.type,
+        at=record.at,
+        ticket=record.ticket,
+        revision=record.revision,
+        actor=_actor(record),
+        change=change,
+    )
+
+
+def timeline_entry(record: TimelineRecord) -> TimelineEntry:
+    return TimelineEntry(
+        revision=record.revision,
+        type=record.type,
+        at=record.at,
+        actor=_actor(record),
+        internal=record.internal,
+        change=spoken_change(record),
+        title=record.title,
+        body=record.body,
+    )
+
+
+def _actor(record: EventRecord | TimelineRecord) -> ActorRef:
+    return ActorRef(kind=record.actor_kind, id=record.actor_id, name=record.actor_name)
+
+
+def frame(record: EventRecord) -> bytes:
+    """The event's block on the wire. JSON holds no raw line break, so one `data:` line is enough."""
+    event = event_of(record)
+    return f"id: {event.id}\nevent: {event.type}\ndata: {event.model_dump_json()}\n\n".encode()
+
+
+def rfc3339(moment: datetime) -> str:
+    """A moment in UTC as the contract writes it."""
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def control_frame(kind: str, place: StreamCursor | None, **fields: Any) -> bytes:
+    """A block about the stream itself: `hello`, `reset` or `bye`. `retry_ms` becomes the reconnection time."""
+    retry = fields.pop("retry_ms", None)
+    lines = [f"id: {place}"] if place is not None else []
+    lines += [f"retry: {retry}"] if retry is not None else []
+    at = rfc3339(datetime.now(UTC))
+    body = json.dumps({"type": kind, "at": at, **fields})
+    return "\n".join([*lines, f"event: {kind}", f"data: {body}", "", ""]).encode()

@@ -1,0 +1,148 @@
+"""People, teams, categories and the desk's agents."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, status
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.auth import Email, Name, Password, PersonOut, person_out
+from api.requests import AsReader, InDesk, Key
+from database.people import NamedSlug
+from domain.access import check_admin, check_desk
+from domain.errors import InvalidError
+from domain.ids import PersonId
+from domain.people import Role
+from domain.ticket import Slug
+
+MAX_TEAMS = 50
+router = APIRouter()
+Teams = Annotated[tuple[Slug, ...], Field(max_length=MAX_TEAMS)]
+
+
+class NewPerson(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    email: Email
+    name: Name
+    role: Role
+    password: Password
+    teams: Teams = ()
+
+
+class PersonEdit(BaseModel):
+    """What to change; what is not named stays."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: Name | None = None
+    role: Role | None = None
+    teams: Teams | None = None
+    is_active: bool | None = None
+
+
+class PeoplePageOut(BaseModel):
+    items: list[PersonOut]
+    next_cursor: str | None
+
+
+class NewNamedSlug(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    slug: Slug
+    name: Name
+
+
+class NamedSlugOut(BaseModel):
+    slug: Slug
+    name: str
+
+
+class NamedSlugsOut(BaseModel):
+    items: list[NamedSlugOut]
+
+
+class AgentOut(BaseModel):
+    """Somebody who may be given tickets."""
+
+    id: PersonId
+    name: str
+    role: Role
+    teams: tuple[Slug, ...]
+
+
+class AgentsOut(BaseModel):
+    items: list[AgentOut]
+
+
+@router.get("/users", tags=["users"])
+async def list_users(
+    desk: InDesk,
+    reader: AsReader,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=40)] = None,
+) -> PeoplePageOut:
+    """All people; for admins."""
+    check_admin(reader)
+    try:
+        after = None if cursor is None else PersonId(UUID(cursor))
+    except ValueError as error:
+        raise InvalidError("This cursor was not made by this list.") from error
+    people = await desk.people.page(after, limit + 1)
+    next_cursor = str(people[limit - 1].id) if len(people) > limit else None
+    return PeoplePageOut(items=[person_out(person) for person in people[:limit]], next_cursor=next_cursor)
+
+
+@router.post("/users", tags=["users"], status_code=status.HTTP_201_CREATED)
+async def add_user(body: NewPerson, desk: InDesk, reader: AsReader, key: Key) -> PersonOut:
+    """Add a person; for admins."""
+    check_admin(reader)
+    hashed = await desk.passwords.hash(body.password.get_secret_value())
+    person = await desk.people.add(body.email, body.name, body.role, hashed, body.teams, key.request_key)
+    return person_out(person)
+
+
+@router.patch("/users/{person}", tags=["users"])
+async def edit_user(person: UUID, body: PersonEdit, desk: InDesk, reader: AsReader) -> PersonOut:
+    """Change a person's name, role, teams or activity; for admins. It takes effect at once, on open streams too."""
+    check_admin(reader)
+    changed = await desk.people.change(
+        PersonId(person), reader, name=body.name, role=body.role, is_active=body.is_active, teams=body.teams
+    )
+    return person_out(changed)
+
+
+@router.get("/agents", tags=["agents"])
+async def list_agents(desk: InDesk, reader: AsReader) -> AgentsOut:
+    """Everyone who may be given tickets; for the desk."""
+    check_desk(reader)
+    people = await desk.people.agents()
+    items = [AgentOut(id=person.id, name=person.name, role=person.role, teams=person.teams) for person in people]
+    return AgentsOut(items=items)
+
+
+@router.get("/teams", tags=["teams"])
+async def list_teams(desk: InDesk, reader: AsReader) -> NamedSlugsOut:
+    return _named(await desk.directory.teams())
+
+
+@router.post("/teams", tags=["teams"], status_code=status.HTTP_201_CREATED)
+async def add_team(body: NewNamedSlug, desk: InDesk, reader: AsReader, key: Key) -> NamedSlugOut:
+    """Add a team; for admins."""
+    check_admin(reader)
+    team = await desk.directory.add_team(body.slug, body.name, key.request_key)
+    return NamedSlugOut(slug=team.slug, name=team.name)
+
+
+@router.get("/categories", tags=["categories"])
+async def list_categories(desk: InDesk, reader: AsReader) -> NamedSlugsOut:
+    return _named(await desk.directory.categories())
+
+
+@router.post("/categories", tags=["categories"], status_code=status.HTTP_201_CREATED)
+async def add_category(body: NewNamedSlug, desk: InDesk, reader: AsReader, key: Key) -> NamedSlugOut:
+    """Add a category; for admins."""
+    check_admin(reader)
+    category = await desk.directory.add_category(body.slug, body.name, key.request_key)
+    return NamedSlugOut(slug=category.slug, name=category.name)
+
+
+def _named(items: list[NamedSlug]) -> NamedSlugsOut:
+    return NamedSlugsOut(items=[NamedSlugOut(slug=item.slug, name=item.name) for item in items])

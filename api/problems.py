@@ -1,0 +1,142 @@
+"""Every refusal and fault as `application/problem+json` (RFC 9457), by one table."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from database.pool import UNAVAILABLE
+from domain import errors
+from workflows.client import CommandPendingError, EngineUnavailableError
+
+MEDIA_TYPE = "application/problem+json"
+
+STATUS: dict[type[errors.DomainError], int] = {
+    errors.UnauthenticatedError: 401,
+    errors.ForbiddenError: 403,
+    errors.NotFoundError: 404,
+    errors.ConflictError: 409,
+    errors.StaleRevisionError: 412,
+    errors.InvalidError: 422,
+    errors.RevisionMismatchError: 503,
+}
+"""Family of errors -> status. A test holds that every error belongs to a family."""
+
+RETRY_AFTER_SECONDS = 2
+
+
+class FieldProblem(BaseModel):
+    """One thing wrong with the input."""
+
+    loc: list[str] = Field(description="Where: body, query, path or header, then the names down to the field.")
+    message: str
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str = Field(description="Stable, for machines.")
+    errors: list[FieldProblem] = Field(default_factory=list)
+
+
+class PendingCommand(BaseModel):
+    """202: the engine has not answered in time; the command may still take effect."""
+
+    command_id: str
+    status: str = "pending"
+    location: str
+
+
+def problem(
+    status: int, code: str, detail: str, *, fields: list[FieldProblem] | None = None, headers: Mapping[str, str] = {}
+) -> JSONResponse:
+    body = Problem(
+        type=f"urn:smart-ticketing:problem:{code}",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        code=code,
+        errors=fields or [],
+    )
+    return JSONResponse(body.model_dump(), status_code=status, headers=dict(headers), media_type=MEDIA_TYPE)
+
+
+def status_of(error: errors.DomainError) -> int:
+    """The status of an error's family."""
+    for family in type(error).__mro__:
+        if family in STATUS:
+            return STATUS[family]
+    raise LookupError(f"{type(error).__name__} belongs to no family")
+
+
+def install(app: FastAPI) -> None:
+    """Make the app answer every error this way."""
+    app.add_exception_handler(errors.DomainError, _refused)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(CommandPendingError, _pending)
+    app.add_exception_handler(EngineUnavailableError, _engine_down)
+    for kind in UNAVAILABLE:
+        app.add_exception_handler(kind, _database_down)
+    app.add_exception_handler(Exception, _fault)
+
+
+async def _refused(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, errors.DomainError)
+    status = status_of(error)
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    if status == 503:
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return problem(status, error.code, error.detail, headers=headers)
+
+
+async def _malformed(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    fields = [
+        FieldProblem(loc=[_printable(part) for part in item["loc"]], message=item["msg"]) for item in error.errors()
+    ]
+    is_json = not any(item["type"] == "json_invalid" for item in error.errors())
+    code, detail = ("invalid", "The input is malformed.") if is_json else ("malformed_json", "The body is no JSON.")
+    return problem(422, code, detail, fields=fields)
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    phrase = HTTPStatus(error.status_code).phrase
+    code = phrase.lower().replace(" ", "_").replace("-", "_")
+    return problem(error.status_code, code, error.detail or phrase, headers=error.headers or {})
+
+
+async def _pending(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, CommandPendingError)
+    location = f"/api/tickets/{request.path_params['number']}/commands/{error.command}"
+    body = PendingCommand(command_id=str(error.command), location=location)
+    headers = {"Location": location, "Retry-After": str(RETRY_AFTER_SECONDS)}
+    return JSONResponse(body.model_dump(), status_code=202, headers=headers)
+
+
+async def _engine_down(request: Request, error: Exception) -> JSONResponse:
+    detail = "The workflow engine does not answer; reading and opening tickets go on. Try again."
+    return problem(503, "engine_unavailable", detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+async def _database_down(request: Request, error: Exception) -> JSONResponse:
+    detail = "The database does not answer. Try again."
+    return problem(503, "database_unavailable", detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+async def _fault(request: Request, error: Exception) -> JSONResponse:
+    return problem(500, "internal_error", "Something went wrong on our side; it was logged.")
+
+
+def _printable(part: Any) -> str:
+    return str(part)

@@ -1,0 +1,35 @@
+"""What the API process holds: its stores, the engine's client, and the parts of sign-in. Built once, by `app.py`."""
+
+from dataclasses import dataclass
+
+from api.feed import Feed
+from api.passwords import Passwords
+from api.tokens import AccessTokens
+from database.bell import Bell
+from database.events import EventLog
+from database.people import DirectoryStore, PeopleStore
+from database.pool import Pool
+from database.ticket_lists import TicketLists
+from database.tickets import TicketStore
+from domain.lifecycle import LifecycleRules
+from settings import Settings
+from workflows.client import TicketClient
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The parts that routes work with."""
+
+    settings: Settings
+    pool: Pool
+    tickets: TicketStore
+    lists: TicketLists
+    events: EventLog
+    people: PeopleStore
+    directory: DirectoryStore
+    workflows: TicketClient
+    feed: Feed
+    bell: Bell
+    tokens: AccessTokens
+    passwords: Passwords
+    rules: LifecycleRules

@@ -1,0 +1,228 @@
+"""Tickets as they are spoken: the bodies that come in and the resources that go out."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from api.texts import Line, Text
+from database.ticket_rows import TicketRecord
+from domain.access import Reader, allowed_statuses
+from domain.ids import PersonId, TicketNumber
+from domain.ticket import MAX_BODY, MAX_TITLE, Priority, Slug, Status
+from domain.ticket_commands import Labels, Minutes, Moment
+
+Title = Annotated[Line, Field(max_length=MAX_TITLE)]
+Body = Annotated[Text, Field(max_length=MAX_BODY)]
+WrittenBody = Annotated[Line, Field(max_length=MAX_BODY)]
+
+
+class _Input(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewTicket(_Input):
+    """A ticket to open."""
+
+    title: Title
+    description: Body = ""
+    priority: Priority = Priority.NORMAL
+    category: Slug = "general"
+    team: Slug | None = None
+    due_at: Moment | None = None
+    required_skills: Labels = ()
+    estimated_minutes: Minutes | None = None
+    tags: Labels = ()
+    requester: UUID | None = Field(default=None, description="Whom it is for; the desk may open for others.")
+
+
+class TicketEdit(_Input):
+    """What to change; what is not named stays. `null` empties team, due date and estimate."""
+
+    title: Title | None = None
+    description: Body | None = None
+    priority: Priority | None = None
+    category: Slug | None = None
+    team: Slug | None = None
+    due_at: Moment | None = None
+    required_skills: Labels | None = None
+    estimated_minutes: Minutes | None = None
+    tags: Labels | None = None
+
+    @model_validator(mode="after")
+    def _only_some_may_be_empty(self) -> "TicketEdit":
+        emptied = {name for name in self.model_fields_set if getattr(self, name) is None}
+        if forbidden := sorted(emptied - {"team", "due_at", "estimated_minutes"}):
+            raise ValueError(f"{', '.join(forbidden)} cannot be null")
+        return self
+
+
+class NewReply(_Input):
+    body: WrittenBody
+    internal: bool = Field(default=False, description="A note that only the desk sees.")
+
+
+class StatusChange(_Input):
+    status: Status
+
+
+class Assignment(_Input):
+    assignee: UUID
+
+
+class Escalation(_Input):
+    level: Annotated[int, Field(ge=1, le=3)] | None = Field(default=None, description="One more when not given.")
+
+
+class Snooze(_Input):
+    until: Moment | None = Field(default=None, description="Without a moment: until the requester replies.")
+
+
+class Nothing(_Input):
+    """An empty body."""
+
+
+class PersonRef(BaseModel):
+    id: PersonId
+    name: str
+
+
+class SlaClock(BaseModel):
+    """One clock of the ticket."""
+
+    target: str
+    state: str
+    due_at: datetime | None
+    warn_at: datetime | None
+    met_at: datetime | None
+    breached_at: datetime | None
+    elapsed_seconds: int
+    remaining_seconds: int | None
+
+
+class TicketOut(BaseModel):
+    """A ticket."""
+
+    number: TicketNumber
+    title: str
+    description: str
+    status: Status
+    priority: Priority
+    category: Slug
+    team: Slug | None
+    requester: PersonRef
+    assignee: PersonRef | None
+    required_skills: tuple[Slug, ...]
+    estimated_minutes: int | None
+    due_at: datetime | None
+    tags: tuple[Slug, ...]
+    escalation_level: int
+    snoozed: bool
+    snoozed_until: datetime | None
+    sla_state: Literal["ok", "at_risk", "breached", "paused", "none"]
+    next_due_at: datetime | None
+    sla: tuple[SlaClock, ...]
+    allowed_transitions: tuple[Status, ...]
+    revision: int
+    created_at: datetime
+    updated_at: datetime
+    first_responded_at: datetime | None
+    resolved_at: datetime | None
+    closed_at: datetime | None
+
+
+class TicketPageOut(BaseModel):
+    items: list[TicketOut]
+    next_cursor: str | None
+    stream_cursor: str
+
+
+class ActorRef(BaseModel):
+    kind: str = Field(description="person, timer or integration")
+    id: PersonId | None
+    name: str | None
+
+
+class ReplyOut(BaseModel):
+    """A public reply or an internal note."""
+
+    id: UUID
+    ticket: TicketNumber
+    revision: int
+    author: PersonRef
+    body: str
+    internal: bool
+    created_at: datetime
+
+
+class TimelineEntry(BaseModel):
+    """One event of the ticket. `change` holds the new values by the ticket's own field names."""
+
+    revision: int
+    type: str
+    at: datetime
+    actor: ActorRef
+    internal: bool
+    change: dict[str, Any]
+    title: str | None = Field(description="The wording that it opened with or was given.")
+    body: str | None = Field(description="The text of a reply, note or description.")
+
+
+class TimelinePageOut(BaseModel):
+    items: list[TimelineEntry]
+    next_cursor: str | None
+    stream_cursor: str
+
+
+class PendingMomentOut(BaseModel):
+    at: datetime
+    kind: str
+    cause: str
+
+
+class PendingMomentsOut(BaseModel):
+    items: list[PendingMomentOut]
+
+
+class CommandOut(BaseModel):
+    """What became of a command: `done` with the revision it led to, or `unknown` (still under way, refused, or never
+    arrived: send it again under the same key)."""
+
+    command_id: UUID
+    status: Literal["done", "unknown"]
+    revision: int | None
+
+
+def spoken_ticket(record: TicketRecord, reader: Reader, now: datetime) -> dict[str, Any]:
+    """The ticket as this reader sees it: a TicketOut, not yet JSON. A test holds that the model takes it as it is."""
+    assignee = None if record.assignee_id is None else {"id": record.assignee_id, "name": record.assignee_name}
+    is_finished = record.status in (Status.RESOLVED, Status.CLOSED)
+    return {
+        "number": record.number,
+        "title": record.title,
+        "description": record.description,
+        "status": record.status,
+        "priority": record.priority,
+        "category": record.category,
+        "team": record.team,
+        "requester": {"id": record.requester_id, "name": record.requester_name},
+        "assignee": assignee,
+        "required_skills": record.required_skills,
+        "estimated_minutes": record.estimated_minutes,
+        "due_at": record.due_at,
+        "tags": record.tags,
+        "escalation_level": record.escalation_level,
+        "snoozed": record.snoozed,
+        "snoozed_until": record.snoozed_until,
+        "sla_state": "none",
+        "next_due_at": None if is_finished else record.due_at,
+        "sla": (),
+        "allowed_transitions": allowed_statuses(reader, record, now),
+        "revision": record.revision,
+        "created_at": record.created_at,
+        "updated_at": record.updated_at,
+        "first_responded_at": record.first_responded_at,
+        "resolved_at": record.resolved_at,
+        "closed_at": record.closed_at,
+    }

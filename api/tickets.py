@@ -1,0 +1,210 @@
+"""Tickets: open, list, read, edit."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal, NoReturn, get_args
+from uuid import UUID, uuid5
+
+from fastapi import APIRouter, Query, Response, status
+from pydantic_core import to_json
+
+from api.requests import AsReader, CommandKey, Expected, InDesk, Key, Number, Signed
+from api.state import Desk
+from api.texts import Text
+from api.ticket_models import NewTicket, TicketEdit, TicketOut, TicketPageOut, spoken_ticket
+from database.ticket_lists import Sort, TicketFilter
+from database.ticket_rows import NewWording, TicketRecord, opened_record
+from domain.access import Reader, check_command, check_open, ticket_scope
+from domain.errors import DomainError, IdempotencyKeyReusedError, TicketNotFoundError
+from domain.ids import PersonId, TextId, TicketNumber
+from domain.lifecycle import open_ticket as decide_opening
+from domain.lifecycle import opening
+from domain.ticket import Priority, Slug, Status
+from domain.ticket_commands import Clearable, CommandEnvelope, EditTicket, OpenTicket, Receipt, TicketCommand
+
+router = APIRouter(prefix="/tickets", tags=["tickets"])
+_TEXTS = UUID("0b7c64b7-4f0e-4a55-9f1d-6f6f0f5a7d21")
+MAX_SEARCH = 200
+CLEARABLE: tuple[Clearable, ...] = get_args(Clearable)
+
+
+def text_id_of(key: CommandKey, number: TicketNumber | None = None) -> TextId:
+    """The id of the text that a request brings: sent again, it is the same text.
+
+    The whole request names it, not its key alone: a refused request leaves its text behind, and the key may come again
+    with another text.
+    """
+    return TextId(uuid5(_TEXTS, f"{key.id}:{key.fingerprint}:{number}"))
+
+
+async def visible(desk: Desk, reader: Reader, number: TicketNumber) -> TicketRecord:
+    """The ticket, if this reader may see it. Raises TicketNotFoundError otherwise."""
+    record = await desk.tickets.read(number)
+    if record is None or not ticket_scope(reader).includes(record):
+        _raise_not_found(number)
+    return record
+
+
+async def answer_again(desk: Desk, reader: Reader, number: TicketNumber, key: CommandKey) -> Response:
+    """The answer to a command that the reader sent before, and that took the ticket out of their sight.
+
+    Raises TicketNotFoundError when there was no such command, IdempotencyKeyReusedError when it was another one.
+    """
+    receipt = await _done(desk, reader, number, key)
+    record = None if receipt is None else await desk.tickets.read_as_of(number, receipt.revision)
+    return answer(record or _raise_not_found(number), reader)
+
+
+async def send(
+    desk: Desk, reader: Reader, record: TicketRecord, command: TicketCommand, key: CommandKey, expected: int | None
+) -> Receipt:
+    """Have the ticket's workflow do the command. The caller has checked that the reader may.
+
+    A command that was done before is answered with its receipt, also when the engine has forgotten it and the rules
+    would refuse it by now.
+    """
+    envelope = CommandEnvelope(
+        id=key.id, actor=reader.actor, command=command, expected_revision=expected, fingerprint=key.fingerprint
+    )
+    try:
+        return await desk.workflows.apply(record.ticket, envelope)
+    except DomainError:
+        done = await _done(desk, reader, record.number, key)
+        if done is None:
+            raise
+        return done
+
+
+async def _done(desk: Desk, reader: Reader, number: TicketNumber, key: CommandKey) -> Receipt | None:
+    """What the command came to, if the reader sent it before under a key of their own.
+
+    Raises IdempotencyKeyReusedError when the key came with another request.
+    """
+    receipt = await desk.tickets.receipt(number, key.id, reader.id) if key.is_given else None
+    if receipt is not None and receipt.fingerprint != key.fingerprint:
+        raise IdempotencyKeyReusedError("This Idempotency-Key came with another request before.")
+    return receipt
+
+
+async def changed(desk: Desk, reader: Reader, number: TicketNumber) -> Response:
+    """The ticket after a change."""
+    record = await desk.tickets.read(number)
+    return answer(record or _raise_not_found(number), reader)
+
+
+def _raise_not_found(number: TicketNumber) -> NoReturn:
+    raise TicketNotFoundError(f"There is no ticket {number}.")
+
+
+def answer(record: TicketRecord, reader: Reader, status_code: int = 200, **headers: str) -> Response:
+    """A TicketOut with its ETag."""
+    return Response(
+        to_json(spoken_ticket(record, reader, datetime.now(UTC))),
+        status_code=status_code,
+        headers={"ETag": f'"{record.revision}"', **headers},
+        media_type="application/json",
+    )
+
+
+@router.post("", status_code=status.HTTP_201_CREATED, response_model=TicketOut)
+async def open_ticket(body: NewTicket, desk: InDesk, signed: Signed, key: Key) -> Response:
+    """Open a ticket. It is accepted at once, also while the workflow engine is down."""
+    reader = signed.reader
+    wording = text_id_of(key)
+    command = OpenTicket(
+        wording_id=wording,
+        requester_id=PersonId(body.requester) if body.requester else reader.id,
+        priority=body.priority,
+        category=body.category,
+        team=body.team,
+        due_at=body.due_at,
+        required_skills=body.required_skills,
+        estimated_minutes=body.estimated_minutes,
+        tags=body.tags,
+    )
+    check_open(reader, command)
+    now = datetime.now(UTC)
+    event = decide_opening(command, desk.rules, now)
+    number = await desk.tickets.next_number()
+    change = opening(number, key.id, key.fingerprint, reader.actor, event, now)
+    made = await desk.tickets.open(change, NewWording(wording, reader.id, body.title, body.description))
+    if made.fingerprint != key.fingerprint:
+        raise IdempotencyKeyReusedError("This Idempotency-Key came with another request before.")
+    if made.is_new and command.requester_id == reader.id:
+        record = opened_record(change, body.title, body.description, signed.person.name)
+    else:
+        record = await desk.tickets.read_as_of(made.number, 1) or _raise_not_found(made.number)
+    return answer(record, reader, status.HTTP_201_CREATED, Location=f"/api/tickets/{made.number}")
+
+
+@router.get("", response_model=TicketPageOut)
+async def list_tickets(
+    desk: InDesk,
+    reader: AsReader,
+    status: Annotated[list[Status], Query()] = [],
+    priority: Annotated[list[Priority], Query()] = [],
+    category: Annotated[list[Slug], Query()] = [],
+    team: Annotated[list[Slug], Query()] = [],
+    assignee: Annotated[list[UUID | Literal["me", "none"]], Query(description="Ids, `me` or `none`.")] = [],
+    requester: Annotated[UUID | Literal["me"] | None, Query()] = None,
+    tag: Annotated[list[Slug], Query(description="All of them.")] = [],
+    snoozed: Annotated[bool | None, Query()] = None,
+    q: Annotated[Text | None, Query(max_length=MAX_SEARCH, description="Words of title and description.")] = None,
+    sort: Annotated[Sort, Query()] = "-created_at",
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=300)] = None,
+) -> Response:
+    """The tickets that you may see, a page at a time. `stream_cursor` joins the page to the event stream."""
+    people = [reader.id if one == "me" else PersonId(one) for one in assignee if isinstance(one, UUID) or one == "me"]
+    wanted = TicketFilter(
+        status=status,
+        priority=priority,
+        category=category,
+        team=team,
+        assignee=people,
+        unassigned="none" in assignee,
+        requester=reader.id if requester == "me" else PersonId(requester) if isinstance(requester, UUID) else None,
+        tag=tag,
+        snoozed=snoozed,
+        text=q.strip() or None if q else None,
+    )
+    page = await desk.lists.page(ticket_scope(reader), wanted, sort, limit, cursor)
+    now = datetime.now(UTC)
+    body = {
+        "items": [spoken_ticket(record, reader, now) for record in page.items],
+        "next_cursor": page.next_cursor,
+        "stream_cursor": str(page.stream_cursor),
+    }
+    return Response(to_json(body), media_type="application/json")
+
+
+@router.get("/{number}", response_model=TicketOut)
+async def get_ticket(number: Number, desk: InDesk, reader: AsReader) -> Response:
+    """One ticket."""
+    return answer(await visible(desk, reader, number), reader)
+
+
+@router.patch("/{number}", response_model=TicketOut)
+async def edit_ticket(
+    number: Number, body: TicketEdit, desk: InDesk, reader: AsReader, key: Key, expected: Expected
+) -> Response:
+    """Change what is named. Another team returns the ticket to that team's queue, unassigned."""
+    try:
+        record = await visible(desk, reader, number)
+    except TicketNotFoundError:
+        return await answer_again(desk, reader, number, key)
+    clear = tuple(name for name in CLEARABLE if name in body.model_fields_set and getattr(body, name) is None)
+    plain = body.model_dump(exclude={"title", "description"}, exclude_none=True)
+    title = record.title if body.title is None else body.title
+    description = record.description if body.description is None else body.description
+    is_reworded = (title, description) != (record.title, record.description)
+    command = EditTicket(
+        **plain,
+        clear=clear,
+        wording_id=text_id_of(key, number) if is_reworded else None,
+        previous_wording_id=record.wording_id if is_reworded else None,
+    )
+    check_command(reader, command, record)
+    if is_reworded:
+        await desk.tickets.add_text(text_id_of(key, number), number, reader.id, title, description)
+    await send(desk, reader, record, command, key, expected)
+    return await changed(desk, reader, number)

@@ -1,0 +1,48 @@
+"""Hears NOTIFY on one direct connection. A bell says only "look again"; who hears it reads the tables."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+
+import asyncpg
+
+from database.pool import UNAVAILABLE
+
+RETRY_SECONDS = 1.0
+log = logging.getLogger(__name__)
+
+
+class Bell:
+    """Listens for as long as `run` runs, and reconnects when the connection is lost.
+
+    After every (re)connect all callbacks are called once, for what rang meanwhile.
+    """
+
+    def __init__(self, dsn: str, callbacks: Mapping[str, Callable[[], None]]) -> None:
+        self._dsn = dsn
+        self._callbacks = callbacks
+        self.is_connected = False
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                await self._listen()
+            except UNAVAILABLE as error:
+                log.warning("the bell is silent, reconnecting: %s", error)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _listen(self) -> None:
+        connection = await asyncpg.connect(self._dsn, timeout=5)
+        lost = asyncio.Event()
+        connection.add_termination_listener(lambda _: lost.set())
+        try:
+            for channel, callback in self._callbacks.items():
+                await connection.add_listener(channel, lambda *_, ring=callback: ring())
+            self.is_connected = True
+            for callback in self._callbacks.values():
+                callback()
+            await lost.wait()
+        finally:
+            self.is_connected = False
+            await connection.close(timeout=1)

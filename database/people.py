@@ -1,0 +1,201 @@
+"""People, teams and categories."""
+
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from database.idempotency import RequestKey, create_once
+from database.pool import Connection, Pool
+from domain.access import Reader
+from domain.errors import AlreadyExistsError, NotFoundError, UnknownReferenceError
+from domain.ids import PersonId
+from domain.people import Role
+from domain.ticket import Slug
+
+
+class PersonRecord(NamedTuple):
+    id: PersonId
+    email: str
+    name: str
+    role: Role
+    teams: tuple[Slug, ...]
+    is_active: bool
+    password_hash: str
+
+    @property
+    def reader(self) -> Reader:
+        return Reader(id=self.id, role=self.role, teams=frozenset(self.teams))
+
+
+class NamedSlug(NamedTuple):
+    """A team or a category."""
+
+    slug: Slug
+    name: str
+
+
+_SELECT = """
+select p.id, p.email, p.name, p.role,
+    array(select m.team from team_members m where m.person_id = p.id order by m.team) as teams,
+    p.is_active, p.password_hash
+from people p
+"""
+_CHANGED = """
+insert into events (topic, type, at, actor_kind, actor_id, actor_role, internal, person_id, data)
+values ('people', 'person.changed', now(), 'person', $2, $3, true, $1, '{}')
+"""
+
+
+class PeopleStore:
+    """People in PostgreSQL. A change of role, teams or activity is an event too: open streams follow it at once."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def read(self, person: PersonId) -> PersonRecord | None:
+        row = await self._pool.fetchrow(f"{_SELECT} where p.id = $1", person)
+        return None if row is None else _person(row)
+
+    async def find_by_email(self, email: str) -> PersonRecord | None:
+        row = await self._pool.fetchrow(f"{_SELECT} where lower(p.email) = lower($1)", email)
+        return None if row is None else _person(row)
+
+    async def page(self, after: PersonId | None, limit: int) -> list[PersonRecord]:
+        """People in the order of their ids."""
+        rows = await self._pool.fetch(
+            f"{_SELECT} where $1::uuid is null or p.id > $1 order by p.id limit $2", after, limit
+        )
+        return [_person(row) for row in rows]
+
+    async def add(
+        self,
+        email: str,
+        name: str,
+        role: Role,
+        password_hash: str,
+        teams: tuple[Slug, ...] = (),
+        key: RequestKey | None = None,
+    ) -> PersonRecord:
+        """Add a person. Raises AlreadyExistsError for a known address, UnknownReferenceError for an unknown team."""
+
+        async def create(connection: Connection) -> dict[str, Any]:
+            return {"id": str(await insert_person(connection, email, name, role, password_hash, teams))}
+
+        try:
+            answer = await create_once(self._pool, key, create)
+        except asyncpg.UniqueViolationError as error:
+            raise AlreadyExistsError("Somebody with this e-mail address exists already.") from error
+        found = await self.read(PersonId(UUID(answer["id"])))
+        if found is None:
+            raise NotFoundError("There is no such person any more.")
+        return found
+
+    async def change(
+        self,
+        person: PersonId,
+        by: Reader,
+        *,
+        name: str | None = None,
+        role: Role | None = None,
+        is_active: bool | None = None,
+        teams: tuple[Slug, ...] | None = None,
+    ) -> PersonRecord:
+        """Change what is given. Raises NotFoundError, or UnknownReferenceError for an unknown team."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            found = await connection.fetchval(
+                "update people set name = coalesce($2, name), role = coalesce($3, role), "
+                "is_active = coalesce($4, is_active), updated_at = now() where id = $1 returning id",
+                person,
+                name,
+                role,
+                is_active,
+            )
+            if found is None:
+                raise NotFoundError("There is no such person.")
+            if teams is not None:
+                await connection.execute("delete from team_members where person_id = $1", person)
+                await _set_teams(connection, person, teams)
+            await connection.execute(_CHANGED, person, by.id, by.role)
+            await connection.execute("select pg_notify('tickets_changed', '')")
+            row = await connection.fetchrow(f"{_SELECT} where p.id = $1", person)
+        if row is None:
+            raise NotFoundError("There is no such person.")
+        return _person(row)
+
+    async def set_password(self, person: PersonId, password_hash: str) -> None:
+        await self._pool.execute(
+            "update people set password_hash = $2, updated_at = now() where id = $1", person, password_hash
+        )
+
+    async def agents(self) -> list[PersonRecord]:
+        """Active people of the desk, by name."""
+        rows = await self._pool.fetch(f"{_SELECT} where p.is_active and p.role <> 'requester' order by p.name, p.id")
+        return [_person(row) for row in rows]
+
+
+class DirectoryStore:
+    """Teams and categories: slugs with a name."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def teams(self) -> list[NamedSlug]:
+        return await self._all("teams")
+
+    async def categories(self) -> list[NamedSlug]:
+        return await self._all("categories")
+
+    async def add_team(self, slug: Slug, name: str, key: RequestKey | None = None) -> NamedSlug:
+        """Raises AlreadyExistsError for a known slug."""
+        return await self._add("teams", slug, name, key)
+
+    async def add_category(self, slug: Slug, name: str, key: RequestKey | None = None) -> NamedSlug:
+        """Raises AlreadyExistsError for a known slug."""
+        return await self._add("categories", slug, name, key)
+
+    async def _all(self, table: str) -> list[NamedSlug]:
+        rows = await self._pool.fetch(f"select slug, name from {table} order by slug")
+        return [NamedSlug(*row.values()) for row in rows]
+
+    async def _add(self, table: str, slug: Slug, name: str, key: RequestKey | None) -> NamedSlug:
+        async def create(connection: Connection) -> dict[str, Any]:
+            await connection.execute(f"insert into {table} (slug, name) values ($1, $2)", slug, name)
+            return {"slug": slug}
+
+        try:
+            await create_once(self._pool, key, create)
+        except asyncpg.UniqueViolationError as error:
+            raise AlreadyExistsError(f"{slug} exists already.") from error
+        return NamedSlug(slug, name)
+
+
+async def insert_person(
+    connection: Connection, email: str, name: str, role: Role, password_hash: str, teams: tuple[Slug, ...]
+) -> PersonId:
+    """Add a person within the caller's transaction."""
+    person = PersonId(uuid4())
+    await connection.execute(
+        "insert into people (id, email, name, role, password_hash) values ($1, $2, $3, $4, $5)",
+        person,
+        email,
+        name,
+        role,
+        password_hash,
+    )
+    await _set_teams(connection, person, teams)
+    return person
+
+
+async def _set_teams(connection: Connection, person: PersonId, teams: tuple[Slug, ...]) -> None:
+    try:
+        await connection.executemany(
+            "insert into team_members (person_id, team) values ($1, $2)", [(person, team) for team in set(teams)]
+        )
+    except asyncpg.ForeignKeyViolationError as error:
+        raise UnknownReferenceError("There is no such team.") from error
+
+
+def _person(row: asyncpg.Record) -> PersonRecord:
+    id, email, name, role, teams, is_active, password_hash = row.values()
+    return PersonRecord(id, email, name, Role(role), tuple(teams), is_active, password_hash)

@@ -1,0 +1,121 @@
+"""The ticket row: columns of the table, the record that readers get, and the way between row and domain."""
+
+from datetime import datetime
+from typing import Any, NamedTuple, cast
+
+import asyncpg
+
+from domain.ids import PersonId, TextId, TicketNumber
+from domain.lifecycle import opened
+from domain.ticket import Priority, Slug, Status, Ticket
+from domain.ticket_events import TicketChange, TicketOpened
+
+COLUMNS = tuple(Ticket.model_fields)
+"""A column for each field of the domain's ticket, by the same name; a test holds the two together."""
+
+SELECT = ", ".join(f"t.{name}" for name in COLUMNS)
+
+
+class TicketRecord(NamedTuple):
+    """A ticket as it is read: the columns of its row, the current wording and the names of its people.
+
+    A tuple and no model, for lists are read far more often than anything else: it costs a tenth.
+    """
+
+    number: TicketNumber
+    revision: int
+    wording_id: TextId
+    status: Status
+    priority: Priority
+    category: Slug
+    team: Slug | None
+    requester_id: PersonId
+    assignee_id: PersonId | None
+    required_skills: list[Slug]
+    estimated_minutes: int | None
+    due_at: datetime | None
+    tags: list[Slug]
+    escalation_level: int
+    snoozed: bool
+    snoozed_until: datetime | None
+    auto_close_days: int
+    reopen_days: int
+    created_at: datetime
+    updated_at: datetime
+    first_responded_at: datetime | None
+    resolved_at: datetime | None
+    closed_at: datetime | None
+    title: str
+    description: str
+    requester_name: str
+    assignee_name: str | None
+
+    @property
+    def ticket(self) -> Ticket:
+        """The domain's ticket."""
+        return _ticket(dict(zip(COLUMNS, self, strict=False)))
+
+
+RECORD_SELECT = f"{SELECT}, w.title, w.body as description, r.name as requester_name, a.name as assignee_name"
+RECORD_FROM = """
+    from tickets t
+    join ticket_texts w on w.id = t.wording_id
+    join people r on r.id = t.requester_id
+    left join people a on a.id = t.assignee_id
+"""
+
+_STATUS = {status.value: status for status in Status}
+_PRIORITY = {priority.value: priority for priority in Priority}
+
+
+def ticket_of(row: asyncpg.Record) -> Ticket:
+    """The domain's ticket from a row of SELECT."""
+    return _ticket({name: row[name] for name in COLUMNS})
+
+
+def record_of(row: asyncpg.Record) -> TicketRecord:
+    """The record from a row of RECORD_SELECT; further columns are ignored."""
+    record = TicketRecord._make(row[: len(TicketRecord._fields)])
+    return record._replace(status=_STATUS[record.status], priority=_PRIORITY[record.priority])
+
+
+def record_from(ticket: Ticket, names: asyncpg.Record) -> TicketRecord:
+    """The record of a ticket with its wording and names, in the order of the record's last fields."""
+    return TicketRecord(*values_of(ticket), *names.values())
+
+
+def opened_record(change: TicketChange, title: str, description: str, requester_name: str) -> TicketRecord:
+    """The record of a ticket that was stored just now, so that it need not be read back."""
+    ticket = opened(change.number, cast(TicketOpened, change.events[0]), change.at)
+    return TicketRecord._make((*values_of(ticket), title, description, requester_name, None))
+
+
+def _ticket(values: dict[str, Any]) -> Ticket:
+    """The row is trusted, for only checked changes were written."""
+    values["status"] = _STATUS[values["status"]]
+    values["priority"] = _PRIORITY[values["priority"]]
+    values["required_skills"] = tuple(values["required_skills"])
+    values["tags"] = tuple(values["tags"])
+    return Ticket.model_construct(_fields_set=None, **values)
+
+
+def values_of(ticket: Ticket) -> list[Any]:
+    """The row's values in the order of COLUMNS."""
+    return [getattr(ticket, name) for name in COLUMNS]
+
+
+class NewWording(NamedTuple):
+    """A ticket's title and description, to be stored under `id`."""
+
+    id: TextId
+    author: PersonId
+    title: str
+    description: str
+
+
+class Opening(NamedTuple):
+    """What an opening came to: the ticket's number, and whether this very call made it."""
+
+    number: TicketNumber
+    fingerprint: str
+    is_new: bool

@@ -1,0 +1,325 @@
+"""The ticket store: opens, records and reads tickets. `open` and `record` are the only writers of a ticket row."""
+
+from typing import Any, NoReturn, cast
+
+import asyncpg
+
+from database.pool import PATIENT_SECONDS, Connection, Pool
+from database.ticket_rows import (
+    COLUMNS,
+    RECORD_FROM,
+    RECORD_SELECT,
+    SELECT,
+    NewWording,
+    Opening,
+    TicketRecord,
+    record_from,
+    record_of,
+    ticket_of,
+    values_of,
+)
+from domain.errors import (
+    AssigneeUnavailableError,
+    IdempotencyKeyReusedError,
+    RevisionMismatchError,
+    UnfitChangeError,
+    UnknownReferenceError,
+)
+from domain.ids import CommandId, PersonId, TextId, TicketNumber
+from domain.lifecycle import apply, opened, rebuild
+from domain.ticket import Slug, Ticket
+from domain.ticket_commands import Receipt
+from domain.ticket_events import TICKET_EVENT, TicketAssigned, TicketChange, TicketEdited, TicketOpened
+
+BELL = "tickets_changed"
+"""The channel that says "look again"; it carries nothing."""
+START_BELL = "start_requested"
+
+
+_OPEN = f"""
+with command as (
+    insert into ticket_commands (id, ticket_number, fingerprint, first_revision, revision, at)
+    values ($1, $2, $3, 1, 1, $4)
+    on conflict (id) do nothing
+    returning ticket_number
+), ticket as (
+    insert into tickets ({", ".join(COLUMNS)})
+    select {", ".join(f"${place}" for place in range(14, 14 + len(COLUMNS)))} from command
+), wording as (
+    insert into ticket_texts (id, ticket_number, author_id, title, body)
+    select $5, ticket_number, $6, $7, $8 from command
+), event as (
+    insert into events (topic, type, at, ticket_number, revision, actor_kind, actor_id, actor_role, internal,
+        text_id, data)
+    select 'tickets', $9, $4, ticket_number, 1, $10, $11, $12, false, $5, $13::jsonb from command
+), start as (
+    insert into start_requests (ticket_number) select ticket_number from command
+)
+select pg_notify('{BELL}', ''), pg_notify('{START_BELL}', '') from command
+"""
+
+_READ = f"""
+select {SELECT}, c.first_revision as done_first_revision,
+    c.revision as done_revision, c.fingerprint as done_fingerprint, c.at as done_at
+from tickets t left join ticket_commands c on c.id = $2 and c.ticket_number = t.number
+where t.number = $1
+"""
+
+_CHANGED = tuple(name for name in COLUMNS if name not in ("number", "requester_id", "created_at"))
+
+_RECORD = f"""
+with row as (
+    update tickets set
+    {", ".join(f"{name} = ${place}" for place, name in enumerate(_CHANGED, start=14))}
+    where number = $2 and revision = ($10::int[])[1] - 1
+    returning number
+), command as (
+    insert into ticket_commands (id, ticket_number, fingerprint, first_revision, revision, at)
+    select $1, number, $3, ($10::int[])[1], $4, $5 from row
+), events as (
+    insert into events (topic, type, at, ticket_number, revision, actor_kind, actor_id, actor_role, internal,
+        text_id, data)
+    select 'tickets', type, $5, number, revision, $6, $7, $8, internal, text_id, data
+    from row, unnest($9::text[], $10::int[], $11::boolean[], $12::uuid[], $13::jsonb[])
+        as new (type, revision, internal, text_id, data)
+)
+select pg_notify('{BELL}', '') from row
+"""
+"""One statement, so one transaction and one trip; without effect when the row has moved on meanwhile."""
+
+_ASSIGNABLE = """
+select p.role in ('supervisor', 'admin') or $2::text is null
+    or exists (select from team_members m where m.person_id = p.id and m.team = $2) as in_team
+from people p where p.id = $1 and p.is_active and p.role <> 'requester'
+"""
+
+
+class TicketStore:
+    """Tickets in PostgreSQL."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def next_number(self) -> TicketNumber:
+        """A number that no other ticket has; unused ones leave gaps."""
+        return TicketNumber(await self._pool.fetchval("select nextval('ticket_numbers')"))
+
+    async def open(self, change: TicketChange, wording: NewWording) -> Opening:
+        """Store a new ticket with its first event and the request to start its workflow, in one transaction.
+
+        Harmless to repeat: the command's id names the opening, and a second one returns the first one's ticket.
+        Raises UnknownReferenceError for a category, team or requester that does not exist.
+        """
+        event = cast(TicketOpened, change.events[0])
+        ticket = opened(change.number, event, change.at)
+        actor = change.actor
+        try:
+            made = await self._pool.fetchrow(
+                _OPEN,
+                change.command_id,
+                change.number,
+                change.fingerprint,
+                change.at,
+                wording.id,
+                wording.author,
+                wording.title,
+                wording.description,
+                event.type,
+                actor.kind,
+                actor.id,
+                actor.role,
+                event.model_dump_json(),
+                *values_of(ticket),
+            )
+        except asyncpg.ForeignKeyViolationError as error:
+            raise _unknown_reference(error) from error
+        if made is not None:
+            return Opening(change.number, change.fingerprint, is_new=True)
+        known = await self._pool.fetchrow(
+            "select ticket_number, fingerprint from ticket_commands where id = $1", change.command_id
+        )
+        if known is None:  # only if it was removed between the two statements
+            raise RuntimeError(f"command {change.command_id} vanished")
+        return Opening(known["ticket_number"], known["fingerprint"], is_new=False)
+
+    async def record(self, change: TicketChange) -> Receipt:
+        """Store a change: row, events, command id and bell in one transaction.
+
+        Harmless to repeat: a command id is stored once, and its second record returns the first one's receipt.
+        Raises RevisionMismatchError when the row is at another revision than the change was decided on,
+        AssigneeUnavailableError and UnknownReferenceError when it names someone or something unfit.
+        """
+        try:
+            async with self._pool.acquire() as connection:
+                receipt = await self._record(connection, change)
+                # Somebody wrote between our look and our write: the second look says whether it was this very change.
+                return receipt or await self._record(connection, change) or _raise_mismatch(change)
+        except asyncpg.ForeignKeyViolationError as error:
+            raise _unknown_reference(error) from error
+        except asyncpg.UniqueViolationError as error:  # another ticket's command has this id
+            raise IdempotencyKeyReusedError("This Idempotency-Key came with another request before.") from error
+        except (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError) as error:
+            # It would be the same the next time, and the ticket would wait for it for ever.
+            raise UnfitChangeError(f"The database refuses this change: {error}") from error
+
+    async def _record(self, connection: Connection, change: TicketChange) -> Receipt | None:
+        row = await connection.fetchrow(_READ, change.number, change.command_id)
+        if row is None:
+            raise RevisionMismatchError(f"ticket {change.number} is not in the database")
+        if row["done_revision"] is not None:
+            return Receipt(
+                command_id=change.command_id,
+                first_revision=row["done_first_revision"],
+                revision=row["done_revision"],
+                fingerprint=row["done_fingerprint"],
+                at=row["done_at"],
+            )
+        before = ticket_of(row)
+        if before.revision != change.first_revision - 1:
+            _raise_mismatch(change)
+        after = apply(before, change)
+        for event in change.events:
+            if isinstance(event, TicketAssigned):
+                await _check_assignable(connection, event.assignee_id, after.team)
+            if isinstance(event, TicketEdited) and event.wording_id is not None:
+                await _check_wording(connection, event.wording_id)
+        is_written = await connection.fetchrow(
+            _RECORD,
+            change.command_id,
+            change.number,
+            change.fingerprint,
+            after.revision,
+            change.at,
+            change.actor.kind,
+            change.actor.id,
+            change.actor.role,
+            [event.type for event in change.events],
+            list(range(change.first_revision, change.last_revision + 1)),
+            [event.is_internal for event in change.events],
+            [getattr(event, "text_id", None) or getattr(event, "wording_id", None) for event in change.events],
+            [event.model_dump_json() for event in change.events],
+            *(getattr(after, name) for name in _CHANGED),
+        )
+        if is_written is None:
+            return None
+        return Receipt(
+            command_id=change.command_id,
+            first_revision=change.first_revision,
+            revision=after.revision,
+            fingerprint=change.fingerprint,
+            at=change.at,
+        )
+
+    async def load(self, number: TicketNumber) -> Ticket | None:
+        """The ticket's state for its workflow, and the end of its start request: from now on it runs."""
+        row = await self._pool.fetchrow(
+            f"with started as (delete from start_requests where ticket_number = $1) "
+            f"select {SELECT} from tickets t where number = $1",
+            number,
+        )
+        return None if row is None else ticket_of(row)
+
+    async def add_text(self, id: TextId, number: TicketNumber, author: PersonId, title: str | None, body: str) -> None:
+        """Store a text before the command that names it. Harmless to repeat: an id is stored once."""
+        await self._pool.execute(
+            "insert into ticket_texts (id, ticket_number, author_id, title, body) values ($1, $2, $3, $4, $5) "
+            "on conflict do nothing",
+            id,
+            number,
+            author,
+            title,
+            body,
+        )
+
+    async def read(self, number: TicketNumber) -> TicketRecord | None:
+        """One ticket as readers see it."""
+        row = await self._pool.fetchrow(f"select {RECORD_SELECT} {RECORD_FROM} where t.number = $1", number)
+        return None if row is None else record_of(row)
+
+    async def read_as_of(self, number: TicketNumber, revision: int) -> TicketRecord | None:
+        """One ticket as it was after `revision` events, rebuilt from them."""
+        rows = await self._pool.fetch(
+            "select data, at from events where ticket_number = $1 and revision <= $2 order by revision",
+            number,
+            revision,
+        )
+        if not rows:
+            return None
+        ticket = rebuild(number, [(TICKET_EVENT.validate_json(row["data"]), row["at"]) for row in rows])
+        names = await self._pool.fetchrow(
+            "select w.title, w.body as description, r.name as requester_name, a.name as assignee_name "
+            "from ticket_texts w join people r on r.id = $2 left join people a on a.id = $3 where w.id = $1",
+            ticket.wording_id,
+            ticket.requester_id,
+            ticket.assignee_id,
+        )
+        return None if names is None else record_from(ticket, names)
+
+    async def receipt(self, number: TicketNumber, command: CommandId, person: PersonId) -> Receipt | None:
+        """What a person's own command came to, if it changed the ticket."""
+        row = await self._pool.fetchrow(
+            "select c.first_revision, c.revision, c.fingerprint, c.at from ticket_commands c "
+            "join events e on e.ticket_number = c.ticket_number and e.revision = c.first_revision "
+            "where c.id = $1 and c.ticket_number = $2 and e.actor_id = $3",
+            command,
+            number,
+            person,
+        )
+        if row is None:
+            return None
+        return Receipt(command_id=command, **row)
+
+    async def running(self) -> dict[TicketNumber, Ticket]:
+        """Every ticket whose workflow ought to run: those not closed past their reopen window."""
+        rows = await self._pool.fetch(
+            f"select {SELECT} from tickets t where status <> 'closed' "
+            "or closed_at + make_interval(days => reopen_days) > now() order by number",
+            timeout=PATIENT_SECONDS,
+        )
+        return {row["number"]: ticket_of(row) for row in rows}
+
+    async def state(self, number: TicketNumber) -> Ticket | None:
+        """The ticket's state as the row has it."""
+        row = await self._pool.fetchrow(f"select {SELECT} from tickets t where number = $1", number)
+        return None if row is None else ticket_of(row)
+
+    async def forget_unused_texts(self) -> int:
+        """Remove texts whose command never came to be, a day after they were stored. Returns how many."""
+        answer: str = await self._pool.execute(
+            "delete from ticket_texts x where created_at < now() - interval '1 day' "
+            "and not exists (select from events e where e.ticket_number = x.ticket_number and e.text_id = x.id)",
+            timeout=PATIENT_SECONDS,
+        )
+        return int(answer.rsplit(maxsplit=1)[-1])
+
+
+def _raise_mismatch(change: TicketChange) -> NoReturn:
+    raise RevisionMismatchError(f"ticket {change.number} is not at revision {change.first_revision - 1} any more")
+
+
+async def _check_assignable(connection: Connection, person: PersonId, team: Slug | None) -> None:
+    in_team: bool | None = await connection.fetchval(_ASSIGNABLE, person, team)
+    if in_team is None:
+        raise AssigneeUnavailableError(f"{person} is no active agent.")
+    if not in_team:
+        raise AssigneeUnavailableError(f"{person} is not in team {team}.")
+
+
+async def _check_wording(connection: Connection, text: TextId) -> None:
+    """A reply or a note is no wording: it has no title, and may not be for everybody's eyes."""
+    if not await connection.fetchval("select title is not null from ticket_texts where id = $1", text):
+        raise UnknownReferenceError("There is no such text of this ticket that could be its wording.")
+
+
+_REFERENCES: dict[str, str] = {
+    "tickets_category_fkey": "There is no such category.",
+    "tickets_team_fkey": "There is no such team.",
+    "tickets_requester_id_fkey": "There is no such requester.",
+    "tickets_wording": "There is no such text of this ticket.",
+    "events_ticket_number_text_id_fkey": "There is no such text of this ticket.",
+}
+
+
+def _unknown_reference(error: asyncpg.ForeignKeyViolationError) -> Exception:
+    sentence = _REFERENCES.get(cast(Any, error).constraint_name)
+    return UnknownReferenceError(sentence) if sentence else error

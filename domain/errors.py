@@ -1,0 +1,127 @@
+"""The language of refusals.
+
+DomainError                  code for machines, sentence for people
+├── NotFoundError            it is not there, or not yours to see        404
+├── ForbiddenError           you may see it, but not do this             403
+├── ConflictError            illegal now                                 409
+│   ├── TicketClosedError, IllegalTransitionError, ReopenWindowPassedError, AlreadyAssignedError, ...
+├── StaleRevisionError       someone was quicker (`If-Match`)            412
+├── InvalidError             malformed, or names something unknown       422
+└── UnauthenticatedError     no valid sign-in                            401
+
+`api/problems.py` maps the five families to HTTP in one table; between worker and API an error travels as its code.
+"""
+
+from typing import ClassVar
+
+
+class DomainError(Exception):
+    """A refusal with a stable `code` and a sentence (`detail`) that a person can act on."""
+
+    code: ClassVar[str] = "refused"
+    by_code: ClassVar[dict[str, type["DomainError"]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if DomainError.by_code.setdefault(cls.code, cls) is not cls and "code" in cls.__dict__:
+            raise TypeError(f"two errors share the code {cls.code!r}")
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class NotFoundError(DomainError):
+    code = "not_found"
+
+
+class TicketNotFoundError(NotFoundError):
+    code = "ticket_not_found"
+
+
+class ForbiddenError(DomainError):
+    code = "forbidden"
+
+
+class UnauthenticatedError(DomainError):
+    code = "unauthenticated"
+
+
+class InvalidCredentialsError(UnauthenticatedError):
+    code = "invalid_credentials"
+
+
+class ConflictError(DomainError):
+    code = "conflict"
+
+
+class TicketClosedError(ConflictError):
+    code = "ticket_closed"
+
+
+class IllegalTransitionError(ConflictError):
+    code = "illegal_transition"
+
+
+class ReopenWindowPassedError(ConflictError):
+    code = "reopen_window_passed"
+
+
+class AlreadyAssignedError(ConflictError):
+    code = "already_assigned"
+
+
+class AssigneeUnavailableError(ConflictError):
+    """The person is no active agent, or not in the ticket's team."""
+
+    code = "assignee_unavailable"
+
+
+class TicketResolvedError(ConflictError):
+    code = "ticket_resolved"
+
+
+class EscalationLimitError(ConflictError):
+    code = "escalation_limit"
+
+
+class NotSnoozedError(ConflictError):
+    code = "not_snoozed"
+
+
+class AlreadyExistsError(ConflictError):
+    code = "already_exists"
+
+
+class StaleRevisionError(DomainError):
+    code = "stale_revision"
+
+
+class InvalidError(DomainError):
+    code = "invalid"
+
+
+class RevisionMismatchError(DomainError):
+    """A change was decided on another revision than the row has: its decider must load the ticket again."""
+
+    code = "revision_mismatch"
+
+
+class UnfitChangeError(ConflictError):
+    """The database's own rules refuse a change that ours allowed: a fault, but one that no retry mends."""
+
+    code = "unfit_change"
+
+
+class UnknownReferenceError(InvalidError):
+    """The command names a team, category, person or text that does not exist."""
+
+    code = "unknown_reference"
+
+
+class MomentPassedError(InvalidError):
+    code = "moment_passed"
+
+
+class IdempotencyKeyReusedError(InvalidError):
+    code = "idempotency_key_reused"

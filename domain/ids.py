@@ -1,0 +1,27 @@
+"""One type per id, so that a person's id never lands where a command's id belongs."""
+
+from typing import NewType
+from uuid import UUID, uuid5
+
+PersonId = NewType("PersonId", UUID)
+TicketNumber = NewType("TicketNumber", int)
+TextId = NewType("TextId", UUID)
+"""Names a stored text (a ticket's wording, a reply, a note); texts themselves stay out of commands and histories."""
+CommandId = NewType("CommandId", UUID)
+
+_COMMANDS = UUID("5f3c1a52-7d3e-4a38-9d0e-8c5d5a1c7b10")
+
+
+def command_id_for_key(person: PersonId, idempotency_key: str) -> CommandId:
+    """The command that a caller's `Idempotency-Key` names: the same person and key give the same id for ever."""
+    return CommandId(uuid5(_COMMANDS, f"key:{person}:{idempotency_key}"))
+
+
+def command_id_for_timer(ticket: TicketNumber, revision: int, kind: str) -> CommandId:
+    """The command of a timer that was armed at this revision: also a rebuilt workflow gives it the same id."""
+    return CommandId(uuid5(_COMMANDS, f"timer:{ticket}:{revision}:{kind}"))
+
+
+def command_id_for_signal(ticket: TicketNumber, source: str) -> CommandId:
+    """The command of a signal, named by the id that its sender gave or else by its place in the workflow's history."""
+    return CommandId(uuid5(_COMMANDS, f"signal:{ticket}:{source}"))

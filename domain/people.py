@@ -1,0 +1,43 @@
+"""Who acts: people with a role, and the timers and integrations that act beside them."""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from domain.ids import PersonId
+
+
+class Role(StrEnum):
+    REQUESTER = "requester"
+    AGENT = "agent"
+    SUPERVISOR = "supervisor"
+    ADMIN = "admin"
+
+    @property
+    def is_desk(self) -> bool:
+        """Whether the role works at the desk (everyone but requesters)."""
+        return self is not Role.REQUESTER
+
+
+class Actor(BaseModel):
+    """Whoever acts on a ticket. A person carries id and role; timers and integrations have neither."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["person", "timer", "integration"]
+    id: PersonId | None = None
+    role: Role | None = None
+
+    @property
+    def is_desk(self) -> bool:
+        """Whether the actor speaks for the desk: any person of it, a timer or an integration."""
+        return self.role is None or self.role.is_desk
+
+    @classmethod
+    def person(cls, person: PersonId, role: Role) -> "Actor":
+        return cls(kind="person", id=person, role=role)
+
+
+TIMER = Actor(kind="timer")
+INTEGRATION = Actor(kind="integration")

@@ -1,0 +1,74 @@
+"""The ticket as the rules see it: everything that decides, and no text that names a person."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from domain.ids import PersonId, TextId, TicketNumber
+
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+"""A short name made for machines: a team, category, skill or tag."""
+
+MAX_TITLE = 200
+MAX_BODY = 50_000
+MAX_LABELS = 20
+MAX_ESTIMATED_MINUTES = 60 * 24 * 30
+MAX_ESCALATION_LEVEL = 3
+
+
+class Status(StrEnum):
+    NEW = "new"
+    OPEN = "open"
+    PENDING = "pending"
+    """Waits for the requester."""
+    ON_HOLD = "on_hold"
+    """Waits for a third party."""
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+
+
+class Priority(StrEnum):
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+    URGENT = "urgent"
+
+
+class Ticket(BaseModel):
+    """One ticket after `revision` events. `wording_id` names its current title and description.
+
+    `auto_close_days` and `reopen_days` are the rules it was opened under: a setting changed later moves no promise.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    number: TicketNumber
+    revision: int
+    wording_id: TextId
+    status: Status
+    priority: Priority
+    category: Slug
+    team: Slug | None
+    requester_id: PersonId
+    assignee_id: PersonId | None = None
+    required_skills: tuple[Slug, ...] = ()
+    estimated_minutes: int | None = None
+    due_at: datetime | None = None
+    tags: tuple[Slug, ...] = ()
+    escalation_level: int = 0
+    snoozed: bool = False
+    snoozed_until: datetime | None = None
+    auto_close_days: int
+    reopen_days: int
+    created_at: datetime
+    updated_at: datetime
+    first_responded_at: datetime | None = None
+    resolved_at: datetime | None = None
+    closed_at: datetime | None = None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the work is over (resolved or closed); it may still be reopened."""
+        return self.status in (Status.RESOLVED, Status.CLOSED)

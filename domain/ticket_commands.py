@@ -1,0 +1,174 @@
+"""What one may ask of a ticket. Imperative, without texts: those are stored first and named by id."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from domain.ids import CommandId, PersonId, TextId
+from domain.people import Actor
+from domain.ticket import MAX_ESCALATION_LEVEL, MAX_ESTIMATED_MINUTES, MAX_LABELS, Priority, Slug, Status
+
+Labels = Annotated[tuple[Slug, ...], Field(max_length=MAX_LABELS)]
+Minutes = Annotated[int, Field(ge=1, le=MAX_ESTIMATED_MINUTES)]
+EARLIEST, LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""No desk plans outside these, and every clock and database can hold what lies between."""
+
+
+def _in_utc(moment: datetime) -> datetime:
+    if not EARLIEST <= moment <= LATEST:
+        raise ValueError("a moment lies between 1970 and 2200")
+    return moment.astimezone(UTC)
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""A moment with its zone as given, in UTC from here on."""
+Clearable = Literal["team", "due_at", "estimated_minutes"]
+
+
+class _Command(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class OpenTicket(_Command):
+    """Open a ticket; `requester_id` is the person it is for. Decided by the API itself, never sent to a workflow."""
+
+    wording_id: TextId
+    requester_id: PersonId
+    priority: Priority = Priority.NORMAL
+    category: Slug = "general"
+    team: Slug | None = None
+    due_at: Moment | None = None
+    required_skills: Labels = ()
+    estimated_minutes: Minutes | None = None
+    tags: Labels = ()
+
+
+class EditTicket(_Command):
+    """Change what is given; `clear` names what shall become empty.
+
+    A wording is title and description together: `previous_wording_id` names the one that the writer had before them,
+    so that two who change one half each do not undo each other.
+    """
+
+    type: Literal["edit"] = "edit"
+    wording_id: TextId | None = None
+    previous_wording_id: TextId | None = None
+    priority: Priority | None = None
+    category: Slug | None = None
+    team: Slug | None = None
+    due_at: Moment | None = None
+    required_skills: Labels | None = None
+    estimated_minutes: Minutes | None = None
+    tags: Labels | None = None
+    clear: tuple[Clearable, ...] = ()
+
+    @model_validator(mode="after")
+    def _not_both(self) -> "EditTicket":
+        if both := [name for name in self.clear if getattr(self, name) is not None]:
+            raise ValueError(f"{', '.join(both)} cannot be given and cleared at once")
+        return self
+
+
+class AddReply(_Command):
+    """Add a public reply, or an internal note that only the desk sees."""
+
+    type: Literal["reply"] = "reply"
+    text_id: TextId
+    internal: bool = False
+
+
+class ChangeStatus(_Command):
+    type: Literal["change_status"] = "change_status"
+    status: Status
+
+
+class AssignTicket(_Command):
+    type: Literal["assign"] = "assign"
+    assignee_id: PersonId
+
+
+class UnassignTicket(_Command):
+    type: Literal["unassign"] = "unassign"
+
+
+class ClaimTicket(_Command):
+    """Assign to oneself, if nobody else has it."""
+
+    type: Literal["claim"] = "claim"
+
+
+class EscalateTicket(_Command):
+    """Raise the escalation level: to `level`, or by one."""
+
+    type: Literal["escalate"] = "escalate"
+    level: Annotated[int, Field(ge=1, le=MAX_ESCALATION_LEVEL)] | None = None
+
+
+class DeescalateTicket(_Command):
+    """Take the escalation back to level 0."""
+
+    type: Literal["de_escalate"] = "de_escalate"
+
+
+class SnoozeTicket(_Command):
+    """Set aside until a moment or the requester's reply, whichever comes first; without `until` until the reply."""
+
+    type: Literal["snooze"] = "snooze"
+    until: Moment | None = None
+
+
+class WakeTicket(_Command):
+    type: Literal["wake"] = "wake"
+
+
+class AutoCloseTicket(_Command):
+    """Close what stayed resolved for its `auto_close_days`. A timer's command: without effect when overtaken."""
+
+    type: Literal["auto_close"] = "auto_close"
+
+
+TicketCommand = Annotated[
+    EditTicket
+    | AddReply
+    | ChangeStatus
+    | AssignTicket
+    | UnassignTicket
+    | ClaimTicket
+    | EscalateTicket
+    | DeescalateTicket
+    | SnoozeTicket
+    | WakeTicket
+    | AutoCloseTicket,
+    Field(discriminator="type"),
+]
+
+
+class CommandEnvelope(BaseModel):
+    """A command on its way: who asks, under which id, seeing which revision.
+
+    `fingerprint` is a digest of the request behind the id: the same id with another fingerprint is a reused key.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: CommandId
+    actor: Actor
+    command: TicketCommand
+    expected_revision: int | None = None
+    fingerprint: str = ""
+
+
+class Receipt(BaseModel):
+    """What a command came to: its first event's revision and its last one's, which is the ticket's behind it.
+
+    When there was nothing to do both are the revision that the ticket had anyway.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    command_id: CommandId
+    first_revision: int
+    revision: int
+    fingerprint: str = ""
+    at: datetime

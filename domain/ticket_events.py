@@ -1,0 +1,184 @@
+"""What happened to a ticket. Past tense, one revision each; a field named like one of the ticket's is its new value.
+
+The events of a ticket, applied in order (`lifecycle.evolve`), give the ticket: the row is only their sum.
+"""
+
+from datetime import datetime
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from domain.ids import CommandId, PersonId, TextId, TicketNumber
+from domain.people import Actor
+from domain.ticket import Priority, Slug, Status
+from domain.ticket_commands import Clearable
+
+StatusReason = Literal["by_hand", "requester_replied", "agent_replied", "auto_closed"]
+WakeReason = Literal["by_hand", "moment_came", "requester_replied", "finished"]
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    sets: ClassVar[tuple[str, ...]] = ()
+    """The fields whose values `evolve` copies onto the ticket."""
+    is_internal: ClassVar[bool] = False
+    """Whether only the desk may see the event."""
+
+
+class TicketOpened(_Event):
+    type: Literal["ticket.opened"] = "ticket.opened"
+    wording_id: TextId
+    requester_id: PersonId
+    status: Status = Status.NEW
+    priority: Priority
+    category: Slug
+    team: Slug | None
+    due_at: datetime | None
+    required_skills: tuple[Slug, ...]
+    estimated_minutes: int | None
+    tags: tuple[Slug, ...]
+    auto_close_days: int
+    reopen_days: int
+
+
+class TicketEdited(_Event):
+    """Fields that are None are unchanged; `clear` names those that became empty."""
+
+    type: Literal["ticket.edited"] = "ticket.edited"
+    wording_id: TextId | None = None
+    priority: Priority | None = None
+    category: Slug | None = None
+    due_at: datetime | None = None
+    required_skills: tuple[Slug, ...] | None = None
+    estimated_minutes: int | None = None
+    tags: tuple[Slug, ...] | None = None
+    clear: tuple[Clearable, ...] = ()
+
+
+class TicketMoved(_Event):
+    """The ticket went to another team's queue (or to none)."""
+
+    type: Literal["ticket.moved"] = "ticket.moved"
+    sets = ("team",)
+    team: Slug | None
+    previous: Slug | None
+
+
+class TicketReplied(_Event):
+    """A public reply. `by_desk` tells the desk's answers from the requester's words."""
+
+    type: Literal["ticket.replied"] = "ticket.replied"
+    sets = ("first_responded_at",)
+    text_id: TextId
+    by_desk: bool
+    first_responded_at: datetime | None
+
+
+class TicketNoted(_Event):
+    """An internal note."""
+
+    type: Literal["ticket.noted"] = "ticket.noted"
+    is_internal = True
+    text_id: TextId
+
+
+class TicketStatusChanged(_Event):
+    type: Literal["ticket.status_changed"] = "ticket.status_changed"
+    sets = ("status", "resolved_at", "closed_at")
+    status: Status
+    previous: Status
+    reason: StatusReason
+    resolved_at: datetime | None
+    closed_at: datetime | None
+
+
+class TicketAssigned(_Event):
+    type: Literal["ticket.assigned"] = "ticket.assigned"
+    sets = ("assignee_id",)
+    assignee_id: PersonId
+    previous_id: PersonId | None
+
+
+class TicketUnassigned(_Event):
+    type: Literal["ticket.unassigned"] = "ticket.unassigned"
+    sets = ("assignee_id",)
+    assignee_id: None = None
+    previous_id: PersonId
+
+
+class TicketEscalated(_Event):
+    type: Literal["ticket.escalated"] = "ticket.escalated"
+    sets = ("escalation_level",)
+    escalation_level: int
+
+
+class TicketDeescalated(_Event):
+    type: Literal["ticket.de_escalated"] = "ticket.de_escalated"
+    sets = ("escalation_level",)
+    escalation_level: int = 0
+
+
+class TicketSnoozed(_Event):
+    type: Literal["ticket.snoozed"] = "ticket.snoozed"
+    sets = ("snoozed", "snoozed_until")
+    snoozed: Literal[True] = True
+    snoozed_until: datetime | None
+
+
+class TicketWoken(_Event):
+    type: Literal["ticket.woken"] = "ticket.woken"
+    sets = ("snoozed", "snoozed_until")
+    snoozed: Literal[False] = False
+    snoozed_until: None = None
+    reason: WakeReason
+
+
+class CommandRefused(_Event):
+    """A signal asked for something illegal; nothing else changed. `command` is its type as far as it could be read."""
+
+    type: Literal["ticket.command_refused"] = "ticket.command_refused"
+    is_internal = True
+    command: str
+    code: str
+
+
+TicketEvent = Annotated[
+    TicketOpened
+    | TicketEdited
+    | TicketMoved
+    | TicketReplied
+    | TicketNoted
+    | TicketStatusChanged
+    | TicketAssigned
+    | TicketUnassigned
+    | TicketEscalated
+    | TicketDeescalated
+    | TicketSnoozed
+    | TicketWoken
+    | CommandRefused,
+    Field(discriminator="type"),
+]
+
+TICKET_EVENT: TypeAdapter[TicketEvent] = TypeAdapter(TicketEvent)
+
+
+class TicketChange(BaseModel):
+    """Everything that one command did: the unit of `record`, one database transaction.
+
+    `events` take the revisions `first_revision`, `first_revision + 1`, ... of ticket `number`.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    command_id: CommandId
+    fingerprint: str = ""
+    number: TicketNumber
+    actor: Actor
+    at: datetime
+    first_revision: int
+    events: tuple[TicketEvent, ...]
+
+    @property
+    def last_revision(self) -> int:
+        return self.first_revision + len(self.events) - 1

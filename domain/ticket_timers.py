@@ -1,0 +1,62 @@
+"""What a ticket waits for by itself: its pending moments, computed from nothing but its state."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from domain.lifecycle import auto_close_at, reopen_until
+from domain.ticket import Status, Ticket
+from domain.ticket_commands import AutoCloseTicket, TicketCommand, WakeTicket
+
+TimerKind = Literal["wake", "auto_close", "reopen_window_ends"]
+
+
+class PendingMoment(BaseModel):
+    """A moment at which the ticket acts by itself, and the sentence that says why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    at: datetime
+    kind: TimerKind
+    cause: str
+
+
+_COMMANDS: dict[TimerKind, TicketCommand] = {"wake": WakeTicket(), "auto_close": AutoCloseTicket()}
+
+
+def pending_moments(ticket: Ticket) -> list[PendingMoment]:
+    """Every moment that the ticket waits for, earliest first."""
+    moments = []
+    if ticket.snoozed_until is not None:
+        moments.append(PendingMoment(at=ticket.snoozed_until, kind="wake", cause="snoozed until then"))
+    if ticket.status is Status.RESOLVED:
+        days = ticket.auto_close_days
+        cause = f"closes {days} days after it was resolved unless the requester writes"
+        moments.append(PendingMoment(at=auto_close_at(ticket), kind="auto_close", cause=cause))
+    if ticket.status is Status.CLOSED:
+        cause = f"may be reopened for {ticket.reopen_days} days"
+        moments.append(PendingMoment(at=reopen_until(ticket), kind="reopen_window_ends", cause=cause))
+    return sorted(moments, key=lambda moment: moment.at)
+
+
+def command_at(moment: PendingMoment) -> TicketCommand | None:
+    """The command that the moment brings when it comes; None when the ticket's life simply ends there."""
+    return _COMMANDS.get(moment.kind)
+
+
+def describe_wait(ticket: Ticket) -> str:
+    """One line for an operator: whom the ticket waits for, and what happens next by itself."""
+    waits = {
+        Status.NEW: "waiting for a first answer",
+        Status.OPEN: "waiting for the desk",
+        Status.PENDING: "waiting for the requester",
+        Status.ON_HOLD: "waiting for a third party",
+        Status.RESOLVED: "resolved, waiting to be closed",
+        Status.CLOSED: "closed, may be reopened",
+    }[ticket.status]
+    if ticket.snoozed:
+        waits = "snoozed" + ("" if ticket.snoozed_until else " until the requester replies")
+    moments = pending_moments(ticket)
+    following = f", next: {moments[0].kind} at {moments[0].at:%Y-%m-%d %H:%M:%SZ}" if moments else ""
+    return f"{waits}{following} (revision {ticket.revision})"

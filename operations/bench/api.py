@@ -1,0 +1,61 @@
+"""The product's HTTP API as the load uses it: no retries, and every answer but the right one is an error."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from operations.bench.system import BenchError
+from operations.replay.desk import Json
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A person's id and request headers."""
+
+    id: str
+    headers: dict[str, str]
+
+
+class Api:
+    def __init__(self, session: aiohttp.ClientSession, address: str) -> None:
+        self._session = session
+        self._address = f"{address}/api"
+
+    async def sign_in(self, email: str, password: str) -> SignedIn:
+        answer = await self._ask("POST", "/auth/login", {"email": email, "password": password}, {}, 200)
+        return SignedIn(answer["person"]["id"], {"Authorization": f"Bearer {answer['access_token']}"})
+
+    async def open(self, by: SignedIn, team: str | None = None) -> int:
+        """Returns the ticket's number."""
+        body: Json = {
+            "title": "The printer on the second floor jams",
+            "description": "It takes two sheets at a time and stops. Switching it off and on has not helped.",
+            "category": "technical",
+        }
+        if team is not None:
+            body["team"] = team
+        return int((await self._ask("POST", "/tickets", body, by.headers, 201))["number"])
+
+    async def reply(self, by: SignedIn, number: int) -> None:
+        body = {"body": "Could you send us the model's name, please? It is on a label at the back."}
+        await self._ask("POST", f"/tickets/{number}/replies", body, by.headers, 201)
+
+    async def set_status(self, by: SignedIn, number: int, status: str) -> None:
+        await self._ask("POST", f"/tickets/{number}/status", {"status": status}, by.headers, 200)
+
+    async def assign(self, by: SignedIn, number: int, assignee: str) -> None:
+        await self._ask("POST", f"/tickets/{number}/assign", {"assignee": assignee}, by.headers, 200)
+
+    async def read(self, by: SignedIn, number: int) -> None:
+        await self._ask("GET", f"/tickets/{number}", None, by.headers, 200)
+
+    async def page(self, by: SignedIn, limit: int) -> Json:
+        return await self._ask("GET", f"/tickets?limit={limit}", None, by.headers, 200)
+
+    async def _ask(self, method: str, path: str, body: Json | None, headers: dict[str, str], expected: int) -> Json:
+        async with self._session.request(method, self._address + path, json=body, headers=headers) as response:
+            if response.status != expected:
+                raise BenchError(f"{method} {path} was answered {response.status}: {(await response.text())[:500]}")
+            answer: Any = await response.json()
+            return dict(answer)

@@ -1,0 +1,102 @@
+"""One running API for the tests of this folder: the real database, the real engine, the real worker."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+
+from database.pool import open_pool
+from settings import Settings
+from stack.postgres import Postgres
+from tests.api.desk_api import ApiDesk, opened, seeded_desk
+from tests.workflows.engine_desk import own_database
+from worker import build_worker
+from workflows.client import connect
+
+
+@pytest.fixture(scope="package")
+async def api_database(postgres: Postgres, template_database: str) -> AsyncIterator[str]:
+    async with own_database(postgres.dsn("postgres"), template_database, postgres.dsn) as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="package")
+def api_settings(api_database: str, temporal_env: WorkflowEnvironment, make_folder: Callable[[], Path]) -> Settings:
+    """As an operator would set them."""
+    return Settings(
+        database_url=api_database,
+        temporal_address=temporal_env.client.service_client.config.target_host,
+        temporal_namespace=temporal_env.client.namespace,
+        data_dir=make_folder(),
+        command_timeout_seconds=30,
+    )
+
+
+@pytest.fixture(scope="package")
+async def engine(api_settings: Settings) -> Client:
+    return await connect(api_settings.temporal_target, api_settings.temporal_namespace)
+
+
+@pytest.fixture(scope="package")
+async def api(api_settings: Settings, engine: Client) -> AsyncIterator[ApiDesk]:
+    """The app, and a worker beside it."""
+    pool = await open_pool(api_settings.database_dsn, 8)
+    async with build_worker(engine, pool), seeded_desk(api_settings) as desk:
+        yield desk
+    await pool.close()
+
+
+@pytest.fixture(scope="package")
+async def nobody(api: ApiDesk) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client that is not signed in."""
+    async with api.client() as client:
+        yield client
+
+
+@pytest.fixture(scope="package")
+async def admin(api: ApiDesk) -> AsyncIterator[httpx2.AsyncClient]:
+    async with api.client("admin") as client:
+        yield client
+
+
+@pytest.fixture(scope="package")
+async def supervisor(api: ApiDesk) -> AsyncIterator[httpx2.AsyncClient]:
+    async with api.client("supervisor") as client:
+        yield client
+
+
+@pytest.fixture(scope="package")
+async def agent(api: ApiDesk) -> AsyncIterator[httpx2.AsyncClient]:
+    """Of team `support`."""
+    async with api.client("agent") as client:
+        yield client
+
+
+@pytest.fixture(scope="package")
+async def billing_agent(api: ApiDesk) -> AsyncIterator[httpx2.AsyncClient]:
+    """Of team `billing`."""
+    async with api.client("agent3") as client:
+        yield client
+
+
+@pytest.fixture(scope="package")
+async def requester(api: ApiDesk) -> AsyncIterator[httpx2.AsyncClient]:
+    async with api.client("requester") as client:
+        yield client
+
+
+@pytest.fixture(scope="package")
+async def stranger(api: ApiDesk) -> AsyncIterator[httpx2.AsyncClient]:
+    """Another requester."""
+    async with api.client("requester2") as client:
+        yield client
+
+
+@pytest.fixture
+async def ticket(requester: httpx2.AsyncClient) -> dict[str, Any]:
+    """The requester's new ticket in team `support`."""
+    return await opened(requester, team="support")

@@ -1,0 +1,94 @@
+"""People, teams and categories."""
+
+from typing import Any
+
+import httpx2
+
+from tests.api.desk_api import ApiDesk, assert_problem
+
+NEW: dict[str, Any] = {
+    "email": "carla@example.com",
+    "name": "Carla",
+    "role": "agent",
+    "password": "long enough",
+    "teams": ["billing", "support"],
+}
+
+
+async def test_an_admin_adds_and_changes_people(admin: httpx2.AsyncClient) -> None:
+    made = await admin.post("/api/users", json=NEW)
+    assert made.status_code == 201
+    person = made.json()
+    assert person == {
+        "id": person["id"], "email": "carla@example.com", "name": "Carla", "role": "agent",
+        "teams": ["billing", "support"], "is_active": True,
+    }  # fmt: skip
+
+    changed = (await admin.patch(f"/api/users/{person['id']}", json={"name": "Carla C.", "role": "supervisor"})).json()
+    assert changed == person | {"name": "Carla C.", "role": "supervisor"}
+    moved = (await admin.patch(f"/api/users/{person['id']}", json={"teams": []})).json()
+    assert moved == changed | {"teams": []}
+    assert (await admin.patch(f"/api/users/{person['id']}", json={})).json() == moved
+
+
+async def test_people_are_listed_page_by_page(admin: httpx2.AsyncClient) -> None:
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        page = (await admin.get(f"/api/users?limit=2{cursor}")).json()
+        seen += [person["id"] for person in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+
+    everybody = (await admin.get("/api/users?limit=200")).json()["items"]
+    assert seen == [person["id"] for person in everybody]
+    assert len(seen) == len(set(seen))
+    assert "password" not in (await admin.get("/api/users")).text
+
+
+async def test_what_is_wrong_with_a_person_is_said(api: ApiDesk, admin: httpx2.AsyncClient) -> None:
+    assert_problem(await admin.post("/api/users", json=NEW | {"email": "agent@example.com"}), 409, "already_exists")
+    assert_problem(
+        await admin.post("/api/users", json=NEW | {"email": "d@example.com", "teams": ["nowhere"]}),
+        422,
+        "unknown_reference",
+    )
+    assert_problem(await admin.post("/api/users", json=NEW | {"email": "no address"}), 422, "invalid")
+    assert_problem(await admin.post("/api/users", json=NEW | {"role": "emperor"}), 422, "invalid")
+    assert_problem(await admin.post("/api/users", json=NEW | {"password": "short"}), 422, "invalid")
+    unknown = "00000000-0000-4000-8000-000000000000"
+    assert_problem(await admin.patch(f"/api/users/{unknown}", json={"name": "x"}), 404, "not_found")
+    agent = api.people["agent"].id
+    assert_problem(await admin.patch(f"/api/users/{agent}", json={"teams": ["nowhere"]}), 422, "unknown_reference")
+    assert (await admin.get("/api/users?limit=200")).text.count("d@example.com") == 0
+    assert api.people["agent"].teams == ("support",)
+
+
+async def test_teams_and_categories_are_added_once(admin: httpx2.AsyncClient, requester: httpx2.AsyncClient) -> None:
+    for path in ("/api/teams", "/api/categories"):
+        made = await admin.post(path, json={"slug": "facilities", "name": "Facilities"})
+        assert (made.status_code, made.json()) == (201, {"slug": "facilities", "name": "Facilities"})
+        assert_problem(await admin.post(path, json={"slug": "facilities", "name": "Again"}), 409, "already_exists")
+        assert {"slug": "facilities", "name": "Facilities"} in (await requester.get(path)).json()["items"]
+        for slug in ("Upper", "with space", "", "-first", "x" * 41, "nul\0"):
+            assert_problem(await admin.post(path, json={"slug": slug, "name": "x"}), 422, "invalid")
+
+
+async def test_the_desk_sees_whom_it_may_give_tickets_to(agent: httpx2.AsyncClient) -> None:
+    agents = (await agent.get("/api/agents")).json()["items"]
+
+    names = [one["name"] for one in agents]
+    assert names == sorted(names)
+    assert {"Alex Agent", "Sam Supervisor", "Ada Admin"} <= set(names)
+    assert "Robin Requester" not in names
+    assert {"id", "name", "role", "teams"} == agents[0].keys()
+
+
+async def test_the_last_thing_an_admin_said_counts(admin: httpx2.AsyncClient) -> None:
+    person = (await admin.post("/api/users", json=NEW | {"email": "e@example.com"})).json()
+
+    await admin.patch(f"/api/users/{person['id']}", json={"is_active": False})
+    back = (await admin.patch(f"/api/users/{person['id']}", json={"is_active": True})).json()
+
+    assert back == person

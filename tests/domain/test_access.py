@@ -1,0 +1,236 @@
+"""Who may see and do what, as a matrix of people, tickets and commands."""
+
+from datetime import timedelta
+from typing import NamedTuple
+
+import pytest
+
+from domain.access import (
+    Reader,
+    allowed_statuses,
+    check_admin,
+    check_command,
+    check_desk,
+    check_open,
+    may_see_internal,
+    ticket_scope,
+)
+from domain.errors import ForbiddenError
+from domain.ids import PersonId
+from domain.lifecycle import TRANSITIONS, allowed_transitions
+from domain.people import Role
+from domain.ticket import Priority, Slug, Status, Ticket
+from domain.ticket_commands import (
+    AddReply,
+    AssignTicket,
+    AutoCloseTicket,
+    ChangeStatus,
+    ClaimTicket,
+    DeescalateTicket,
+    EditTicket,
+    EscalateTicket,
+    OpenTicket,
+    SnoozeTicket,
+    TicketCommand,
+    UnassignTicket,
+    WakeTicket,
+)
+from tests.factories import AGENT, NOW, OTHER_AGENT, OTHER_REQUESTER, REQUESTER, person_id, text_id, ticket
+
+ME = person_id("me")
+LATER = NOW + timedelta(hours=1)
+
+
+class Relation(NamedTuple):
+    """What I have to do with a ticket."""
+
+    requester: PersonId
+    team: Slug | None
+    assignee: PersonId | None
+
+    @property
+    def ticket(self) -> Ticket:
+        return ticket(requester_id=self.requester, team=self.team, assignee_id=self.assignee)
+
+
+RELATIONS = {
+    "mine, unrouted": Relation(ME, None, None),
+    "mine, in my team": Relation(ME, "support", None),
+    "mine, in another team": Relation(ME, "billing", OTHER_AGENT),
+    "mine, and I work on it": Relation(ME, "billing", ME),
+    "unrouted": Relation(OTHER_REQUESTER, None, None),
+    "in my team": Relation(OTHER_REQUESTER, "support", OTHER_AGENT),
+    "assigned to me in my team": Relation(OTHER_REQUESTER, "support", ME),
+    "assigned to me in another team": Relation(OTHER_REQUESTER, "billing", ME),
+    "a stranger's": Relation(OTHER_REQUESTER, "billing", OTHER_AGENT),
+}
+
+NONE, WRITES, DESK = "does not see it", "sees it as its requester", "sees it as desk"
+
+MATRIX: dict[str, dict[Role, str]] = {
+    "mine, unrouted": {Role.REQUESTER: WRITES, Role.AGENT: DESK, Role.SUPERVISOR: DESK, Role.ADMIN: DESK},
+    "mine, in my team": {Role.REQUESTER: WRITES, Role.AGENT: DESK, Role.SUPERVISOR: DESK, Role.ADMIN: DESK},
+    "mine, in another team": {Role.REQUESTER: WRITES, Role.AGENT: WRITES, Role.SUPERVISOR: DESK, Role.ADMIN: DESK},
+    "mine, and I work on it": {Role.REQUESTER: WRITES, Role.AGENT: DESK, Role.SUPERVISOR: DESK, Role.ADMIN: DESK},
+    "unrouted": {Role.REQUESTER: NONE, Role.AGENT: DESK, Role.SUPERVISOR: DESK, Role.ADMIN: DESK},
+    "in my team": {Role.REQUESTER: NONE, Role.AGENT: DESK, Role.SUPERVISOR: DESK, Role.ADMIN: DESK},
+    "assigned to me in my team": {Role.REQUESTER: NONE, Role.AGENT: DESK, Role.SUPERVISOR: DESK, Role.ADMIN: DESK},
+    "assigned to me in another team": {Role.REQUESTER: NONE, Role.AGENT: DESK, Role.SUPERVISOR: DESK, Role.ADMIN: DESK},
+    "a stranger's": {Role.REQUESTER: NONE, Role.AGENT: NONE, Role.SUPERVISOR: DESK, Role.ADMIN: DESK},
+}
+"""What a ticket that is so related to me is to me, by my role. A requester keeps no team from former days."""
+
+CELLS = [
+    pytest.param(role, relation, MATRIX[relation][role], id=f"{role}: {relation}")
+    for relation in MATRIX
+    for role in Role
+]
+SEEN = [cell for cell in CELLS if cell.values[2] != NONE]
+
+FOR_ANYONE: dict[str, TicketCommand] = {
+    "reply": AddReply(text_id=text_id("reply")),
+    "open": ChangeStatus(status=Status.OPEN),
+    "resolve": ChangeStatus(status=Status.RESOLVED),
+    "close": ChangeStatus(status=Status.CLOSED),
+    "reword": EditTicket(wording_id=text_id("new wording"), previous_wording_id=text_id("wording")),
+    "set priority": EditTicket(priority=Priority.HIGH),
+    "set category": EditTicket(category="billing"),
+    "set due date": EditTicket(due_at=LATER),
+    "clear due date": EditTicket(clear=("due_at",)),
+    "edit all of it": EditTicket(
+        type="edit",
+        wording_id=text_id("new wording"),
+        previous_wording_id=text_id("wording"),
+        priority=Priority.HIGH,
+        category="billing",
+        due_at=LATER,
+    ),
+    "edit nothing": EditTicket(),
+    "edit, with everything else left empty": EditTicket(type="edit", team=None, tags=None, estimated_minutes=None),
+}
+FOR_THE_DESK: dict[str, TicketCommand] = {
+    "note": AddReply(text_id=text_id("note"), internal=True),
+    "pending": ChangeStatus(status=Status.PENDING),
+    "hold": ChangeStatus(status=Status.ON_HOLD),
+    "new": ChangeStatus(status=Status.NEW),
+    "move": EditTicket(team="billing"),
+    "tag": EditTicket(tags=("vip",)),
+    "untag": EditTicket(tags=()),
+    "skills": EditTicket(required_skills=("dns",)),
+    "estimate": EditTicket(estimated_minutes=5),
+    "unroute": EditTicket(clear=("team",)),
+    "clear estimate": EditTicket(clear=("due_at", "estimated_minutes")),
+    "reword and tag": EditTicket(wording_id=text_id("wording"), tags=("vip",)),
+    "assign": AssignTicket(assignee_id=AGENT),
+    "unassign": UnassignTicket(),
+    "claim": ClaimTicket(),
+    "escalate": EscalateTicket(),
+    "de-escalate": DeescalateTicket(),
+    "snooze": SnoozeTicket(),
+    "wake": WakeTicket(),
+    "auto-close": AutoCloseTicket(),
+}
+
+
+def me(role: Role) -> Reader:
+    return Reader(id=ME, role=role, teams=frozenset({"support"}))
+
+
+def is_permitted(reader: Reader, command: TicketCommand, ticket: Ticket) -> bool:
+    try:
+        check_command(reader, command, ticket)
+    except ForbiddenError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(("role", "relation", "sight"), CELLS)
+def test_who_sees_a_ticket(role: Role, relation: str, sight: str) -> None:
+    assert ticket_scope(me(role)).includes(RELATIONS[relation].ticket) is (sight != NONE)
+
+
+@pytest.mark.parametrize(("role", "relation", "sight"), CELLS)
+def test_only_who_sees_a_ticket_as_desk_reads_its_notes(role: Role, relation: str, sight: str) -> None:
+    assert may_see_internal(me(role), RELATIONS[relation].ticket) is (sight == DESK)
+
+
+@pytest.mark.parametrize(("role", "relation", "sight"), SEEN)
+def test_the_desk_may_do_everything_and_a_requester_what_is_theirs(role: Role, relation: str, sight: str) -> None:
+    expected = {**FOR_ANYONE, **FOR_THE_DESK} if sight == DESK else FOR_ANYONE
+
+    permitted = {
+        name
+        for name, command in {**FOR_ANYONE, **FOR_THE_DESK}.items()
+        if is_permitted(me(role), command, RELATIONS[relation].ticket)
+    }
+
+    assert permitted == set(expected)
+
+
+@pytest.mark.parametrize(("role", "relation", "sight"), SEEN)
+def test_the_statuses_on_offer_are_those_that_are_legal_and_permitted(role: Role, relation: str, sight: str) -> None:
+    requester, team, assignee = RELATIONS[relation]
+    for status in Status:
+        given = ticket(status=status, team=team, assignee_id=assignee, requester_id=requester)
+        permitted = [
+            wanted for wanted in TRANSITIONS[status] if is_permitted(me(role), ChangeStatus(status=wanted), given)
+        ]
+
+        offered = allowed_statuses(me(role), given, LATER)
+
+        assert list(offered) == permitted
+        assert set(offered) <= set(allowed_transitions(given, LATER))
+
+
+@pytest.mark.parametrize(
+    ("status", "offered"),
+    [
+        (Status.NEW, ("open", "resolved")),
+        (Status.OPEN, ("resolved",)),
+        (Status.PENDING, ("open", "resolved")),
+        (Status.ON_HOLD, ("open", "resolved")),
+        (Status.RESOLVED, ("open", "closed")),
+        (Status.CLOSED, ("open",)),
+    ],
+)
+def test_a_requester_is_offered_no_status_that_is_the_desks_own(status: Status, offered: tuple[str, ...]) -> None:
+    requester = Reader(id=REQUESTER, role=Role.REQUESTER)
+
+    assert allowed_statuses(requester, ticket(status=status), LATER) == offered
+
+
+@pytest.mark.parametrize("role", Role)
+def test_nobody_is_offered_to_reopen_what_is_history(role: Role) -> None:
+    assert allowed_statuses(me(role), ticket(status="closed", requester_id=ME), NOW + timedelta(days=30)) == ()
+
+
+@pytest.mark.parametrize("role", Role)
+def test_everybody_opens_tickets_for_themselves_and_only_the_desk_for_others(role: Role) -> None:
+    check_open(me(role), OpenTicket(wording_id=text_id("wording"), requester_id=ME))
+    for_another = OpenTicket(wording_id=text_id("wording"), requester_id=OTHER_REQUESTER)
+    if role is Role.REQUESTER:
+        with pytest.raises(ForbiddenError):
+            check_open(me(role), for_another)
+    else:
+        check_open(me(role), for_another)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_what_is_for_the_desk_and_what_for_admins(role: Role) -> None:
+    if role is Role.ADMIN:
+        check_admin(me(role))
+    else:
+        with pytest.raises(ForbiddenError, match="Only an admin"):
+            check_admin(me(role))
+    if role is Role.REQUESTER:
+        with pytest.raises(ForbiddenError, match="Only the desk"):
+            check_desk(me(role))
+    else:
+        check_desk(me(role))
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_reader_acts_as_themselves(role: Role) -> None:
+    actor = me(role).actor
+
+    assert (actor.kind, actor.id, actor.role, actor.is_desk) == ("person", ME, role, role is not Role.REQUESTER)

@@ -1,0 +1,84 @@
+"""Events as they are kept: each comes back as what it was."""
+
+from typing import get_args
+
+import pytest
+
+from domain.ticket import Priority, Status, Ticket
+from domain.ticket_events import (
+    TICKET_EVENT,
+    CommandRefused,
+    TicketAssigned,
+    TicketDeescalated,
+    TicketEdited,
+    TicketEscalated,
+    TicketEvent,
+    TicketMoved,
+    TicketNoted,
+    TicketOpened,
+    TicketReplied,
+    TicketSnoozed,
+    TicketStatusChanged,
+    TicketUnassigned,
+    TicketWoken,
+)
+from tests.factories import AGENT, NOW, OTHER_AGENT, opening_change, text_id
+
+KINDS: tuple[type[TicketEvent], ...] = get_args(get_args(TicketEvent)[0])
+
+EVENTS: list[TicketEvent] = [
+    opening_change(due_at=NOW, at=NOW.replace(year=2029), tags=("vip",), team="support").events[0],
+    TicketEdited(priority=Priority.HIGH, due_at=NOW, tags=("vip",), clear=("estimated_minutes",)),
+    TicketMoved(team=None, previous="support"),
+    TicketReplied(text_id=text_id("reply"), by_desk=True, first_responded_at=NOW),
+    TicketNoted(text_id=text_id("note")),
+    TicketStatusChanged(
+        status=Status.RESOLVED, previous=Status.OPEN, reason="by_hand", resolved_at=NOW, closed_at=None
+    ),
+    TicketAssigned(assignee_id=AGENT, previous_id=OTHER_AGENT),
+    TicketUnassigned(previous_id=AGENT),
+    TicketEscalated(escalation_level=2),
+    TicketDeescalated(),
+    TicketSnoozed(snoozed_until=NOW),
+    TicketWoken(reason="moment_came"),
+    CommandRefused(command="claim", code="ticket_closed"),
+]
+
+
+def name_of(kind: type[TicketEvent]) -> str:
+    return kind.__name__
+
+
+def test_every_kind_of_event_is_looked_at_here() -> None:
+    assert {type(event) for event in EVENTS} == set(KINDS)
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: str(event.type))
+def test_an_event_is_read_back_as_what_was_written(event: TicketEvent) -> None:
+    assert TICKET_EVENT.validate_json(event.model_dump_json()) == event
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=name_of)
+def test_what_an_event_sets_is_a_field_of_its_own_and_of_the_ticket(kind: type[TicketEvent]) -> None:
+    assert set(kind.sets) <= set(kind.model_fields)
+    assert set(kind.sets) <= set(Ticket.model_fields)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=name_of)
+def test_a_field_named_like_one_of_the_tickets_is_its_new_value(kind: type[TicketEvent]) -> None:
+    shared = set(kind.model_fields) & set(Ticket.model_fields)
+    if kind not in (TicketOpened, TicketEdited):  # these two are taken over whole
+        assert shared == set(kind.sets)
+
+
+def test_notes_and_refusals_are_the_desks() -> None:
+    assert {kind for kind in KINDS if kind.is_internal} == {TicketNoted, CommandRefused}
+
+
+def test_everything_that_an_edit_may_empty_can_be_empty() -> None:
+    """Fields that are None in an edit are unchanged, so a new field that may be empty must be clearable."""
+    optional = {name for name in TicketEdited.model_fields if name in Ticket.model_fields} & {
+        name for name, field in Ticket.model_fields.items() if type(None) in get_args(field.annotation)
+    }
+
+    assert optional == {"due_at", "estimated_minutes"}

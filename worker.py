@@ -1,0 +1,133 @@
+"""Composition root of the worker process: workflows, activities, and the relay that starts opened tickets."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from datetime import timedelta
+
+import uvloop
+from temporalio.client import Client, RPCError
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.worker import (
+    PollerBehaviorAutoscaling,
+    UnsandboxedWorkflowRunner,
+    Worker,
+    WorkerDeploymentConfig,
+    WorkflowRunner,
+)
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.tickets import TicketActivities
+from database.bell import Bell
+from database.pool import Pool, open_pool
+from database.starts import StartRequestStore
+from database.tickets import START_BELL, TicketStore
+from settings import Settings
+from workflows.client import DEPLOYMENT, TASK_QUEUE, TicketClient, connect, ensure_search_attributes, tls_config
+from workflows.guard import Guard
+from workflows.relay import StartRelay
+from workflows.ticket import TicketWorkflow
+
+CONNECT_RETRY_SECONDS = 1.0
+log = logging.getLogger("worker")
+
+
+def sandbox() -> SandboxedWorkflowRunner:
+    """What tests and replays run workflows in: it refuses clocks, chance and files in workflow code.
+
+    The pure domain and the activities' signatures pass through (loading them anew for each ticket costs about 150 ms
+    and 1 MiB). The worker itself runs without it: it costs a third of the worker's time for each command.
+    """
+    return SandboxedWorkflowRunner(
+        restrictions=SandboxRestrictions.default.with_passthrough_modules(
+            "domain", "activities", "pydantic", "pydantic_core", "annotated_types", "workflows.search_attributes"
+        )
+    )
+
+
+def build_worker(
+    client: Client,
+    pool: Pool,
+    build_id: str | None = None,
+    task_queue: str = TASK_QUEUE,
+    runner: WorkflowRunner | None = None,
+) -> Worker:
+    """The worker with everything it runs. With a build id its tickets are pinned to it until they continue as new."""
+    activities = TicketActivities(TicketStore(pool))
+    deployment = None
+    if build_id is not None:
+        deployment = WorkerDeploymentConfig(
+            version=WorkerDeploymentVersion(DEPLOYMENT, build_id),
+            use_worker_versioning=True,
+            default_versioning_behavior=VersioningBehavior.PINNED,
+        )
+    return Worker(
+        client,
+        task_queue=task_queue,
+        workflows=[TicketWorkflow],
+        activities=[activities.load_ticket, activities.record],
+        interceptors=[Guard()],
+        workflow_runner=runner or UnsandboxedWorkflowRunner(),
+        workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
+        activity_task_poller_behavior=PollerBehaviorAutoscaling(),
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),
+        graceful_shutdown_timeout=timedelta(seconds=10),
+        deployment_config=deployment,
+    )
+
+
+async def connect_patiently(settings: Settings) -> Client:
+    """Connect to the engine, waiting for it as long as it takes."""
+    runtime = None
+    if settings.worker_metrics_port is not None:
+        address = f"{settings.api_host}:{settings.worker_metrics_port}"
+        runtime = Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=address)))
+    api_key = settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None
+    client = None
+    while client is None:
+        try:
+            client = await connect(
+                settings.temporal_target,
+                settings.temporal_namespace,
+                api_key=api_key,
+                tls=tls_config(
+                    settings.temporal_tls_ca_file, settings.temporal_tls_cert_file, settings.temporal_tls_key_file
+                ),
+                runtime=runtime,
+            )
+        except (RuntimeError, RPCError) as error:
+            log.warning("waiting for the engine at %s: %s", settings.temporal_target, error)
+            await asyncio.sleep(CONNECT_RETRY_SECONDS)
+    try:
+        await ensure_search_attributes(client)
+    except RPCError as error:
+        log.warning("search attributes were not registered, the operator has to: %s", error.message)
+    return client
+
+
+async def run(settings: Settings) -> None:
+    """Until cancelled; then work under way is finished first."""
+    client = await connect_patiently(settings)
+    pool = await open_pool(settings.database_dsn, settings.database_pool_size)
+    relay = StartRelay(StartRequestStore(pool), TicketClient(client, settings.command_timeout_seconds))
+    bell = Bell(settings.database_dsn, {START_BELL: relay.ring})
+    async with pool, build_worker(client, pool, settings.worker_build_id):
+        log.info("worker runs on %s", settings.temporal_target)
+        await asyncio.gather(relay.run(), bell.run())
+
+
+async def run_until_stopped(settings: Settings) -> None:
+    """Until SIGTERM or SIGINT, whatever it is doing, waiting for the engine included."""
+    task = asyncio.create_task(run(settings))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+if __name__ == "__main__":
+    settings = Settings()
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    uvloop.run(run_until_stopped(settings))

@@ -1,0 +1,1 @@
+"""Waits: durable workflows, and the client through which everyone else reaches them."""

@@ -1,0 +1,235 @@
+"""How everyone outside reaches the workflows: commands as updates, sent with start-if-missing."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.client import (
+    Client,
+    RPCError,
+    RPCStatusCode,
+    WithStartWorkflowOperation,
+    WorkflowQueryRejectedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import QueryRejectCondition, WorkflowIDConflictPolicy
+from temporalio.runtime import Runtime
+from temporalio.service import GrpcCompression, RetryConfig, TLSConfig
+
+from activities.failures import refusal_of
+from domain.errors import IdempotencyKeyReusedError
+from domain.ids import CommandId, TicketNumber
+from domain.ticket import Ticket
+from domain.ticket_commands import CommandEnvelope, Receipt
+from workflows.payloads import DATA_CONVERTER
+from workflows.search_attributes import SEARCH_ATTRIBUTES, search_attributes
+from workflows.ticket import TicketStart, TicketWorkflow
+
+TASK_QUEUE = "tickets"
+DEPLOYMENT = "smart-ticketing"
+"""What the builds of the worker are builds of."""
+_PREFIX = "ticket-"
+APPLY = "apply"
+"""The update's name: the SDK's types do not carry the answer of a named update."""
+
+
+class EngineUnavailableError(Exception):
+    """The engine does not answer; nothing is known to have happened. The same command may be sent again."""
+
+
+class CommandPendingError(Exception):
+    """The engine is there but has not answered in time; the command may still take effect under its id."""
+
+    def __init__(self, command: CommandId) -> None:
+        super().__init__(f"command {command} is still under way")
+        self.command = command
+
+
+async def connect(
+    target: str,
+    namespace: str,
+    *,
+    api_key: str | None = None,
+    tls: TLSConfig | None = None,
+    lazy: bool = False,
+    runtime: Runtime | None = None,
+) -> Client:
+    """A client of the engine. A lazy one connects at its first call, so that the API starts while the engine is down.
+
+    Refused connections are retried for a second and a half: long enough for a hiccup, short enough for a caller.
+    """
+    return await Client.connect(
+        target,
+        namespace=namespace,
+        api_key=api_key,
+        tls=tls or bool(api_key),
+        data_converter=DATA_CONVERTER,
+        grpc_compression=GrpcCompression.NONE,
+        retry_config=RetryConfig(max_elapsed_time_millis=1500, max_retries=5),
+        lazy=lazy,
+        runtime=runtime,
+    )
+
+
+def tls_config(ca: Path | None, cert: Path | None, key: Path | None) -> TLSConfig | None:
+    """TLS from the files that the settings name; None when they name none."""
+    if ca is None and cert is None:
+        return None
+    return TLSConfig(
+        server_root_ca_cert=ca.read_bytes() if ca else None,
+        client_cert=cert.read_bytes() if cert else None,
+        client_private_key=key.read_bytes() if key else None,
+    )
+
+
+def workflow_id(number: TicketNumber) -> str:
+    return f"{_PREFIX}{number}"
+
+
+class TicketClient:
+    """Starts tickets' workflows and sends them commands."""
+
+    def __init__(self, client: Client, timeout_seconds: float, task_queue: str = TASK_QUEUE) -> None:
+        self._client = client
+        self._timeout = timedelta(seconds=timeout_seconds)
+        self._task_queue = task_queue
+
+    async def apply(self, ticket: Ticket, envelope: CommandEnvelope) -> Receipt:
+        """Have the ticket's workflow do a command; it is started if it does not run.
+
+        Harmless to repeat: the command's id names the update.
+        Raises the refusal of the rules, IdempotencyKeyReusedError when the id came with another request before,
+        EngineUnavailableError and CommandPendingError.
+        """
+        try:
+            receipt = await self._apply(ticket, envelope)
+        except WorkflowUpdateFailedError as failure:
+            raise refusal_of(failure.cause) or failure from failure
+        except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+            if await self.is_available():
+                raise CommandPendingError(envelope.id) from error
+            raise EngineUnavailableError("The engine does not answer.") from error
+        except (RPCError, RuntimeError) as error:  # the latter from a lazy client that never connected
+            raise EngineUnavailableError(str(error)) from error
+        if receipt.fingerprint != envelope.fingerprint:
+            raise IdempotencyKeyReusedError("This Idempotency-Key came with another request before.")
+        return receipt
+
+    async def _apply(self, ticket: Ticket, envelope: CommandEnvelope) -> Receipt:
+        """Update the workflow that nearly always runs; where it does not, start it with the update.
+
+        Asking for both each time would cost a fifth more of the engine's time.
+        """
+        handle = self._client.get_workflow_handle(workflow_id(ticket.number))
+        try:
+            receipt: Receipt = await handle.execute_update(
+                APPLY, envelope, id=str(envelope.id), result_type=Receipt, rpc_timeout=self._timeout
+            )
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+        else:
+            return receipt
+        start = WithStartWorkflowOperation(
+            TicketWorkflow.run,
+            TicketStart(number=ticket.number),
+            id=workflow_id(ticket.number),
+            task_queue=self._task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            static_summary=_summary(ticket),
+            search_attributes=search_attributes(ticket),
+        )
+        answer: Receipt = await self._client.execute_update_with_start_workflow(
+            APPLY,
+            envelope,
+            start_workflow_operation=start,
+            id=str(envelope.id),
+            result_type=Receipt,
+            rpc_timeout=self._timeout,
+        )
+        return answer
+
+    async def start(self, ticket: Ticket) -> None:
+        """Start the ticket's workflow if it does not run. Raises EngineUnavailableError."""
+        try:
+            await self._client.start_workflow(
+                TicketWorkflow.run,
+                TicketStart(number=ticket.number),
+                id=workflow_id(ticket.number),
+                task_queue=self._task_queue,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                static_summary=_summary(ticket),
+                search_attributes=search_attributes(ticket),
+                rpc_timeout=timedelta(seconds=10),
+            )
+        except (RPCError, RuntimeError) as error:  # the latter from a lazy client that never connected
+            raise EngineUnavailableError(str(error)) from error
+
+    async def state(self, number: TicketNumber) -> Ticket | None:
+        """The ticket as its workflow holds it; None when none runs. Raises EngineUnavailableError."""
+        handle = self._client.get_workflow_handle_for(TicketWorkflow.run, workflow_id(number))
+        try:
+            return await handle.query(
+                TicketWorkflow.state,
+                reject_condition=QueryRejectCondition.NOT_OPEN,
+                rpc_timeout=timedelta(seconds=10),
+            )
+        except WorkflowQueryRejectedError:
+            return None
+        except (RPCError, RuntimeError) as error:
+            if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
+                return None
+            raise EngineUnavailableError(str(error)) from error
+
+    async def reload(self, ticket: Ticket) -> int:
+        """Make the ticket's workflow take over what the database says. Returns the revision it then has."""
+        handle = self._client.get_workflow_handle_for(TicketWorkflow.run, workflow_id(ticket.number))
+        return int(await handle.execute_update("reload", result_type=int, rpc_timeout=timedelta(seconds=10)))
+
+    async def running(self) -> AsyncIterator[TicketNumber]:
+        """The numbers of all tickets whose workflow runs, as far as the engine's index has caught up."""
+        query = "WorkflowType = 'TicketWorkflow' AND ExecutionStatus = 'Running'"
+        async for execution in self._client.list_workflows(query, page_size=1000):
+            yield TicketNumber(int(execution.id.removeprefix(_PREFIX)))
+
+    async def reported_problems(self) -> list[TicketNumber]:
+        """Tickets whose workflow tasks keep failing: none, unless a release is broken."""
+        query = (
+            "WorkflowType = 'TicketWorkflow' AND ExecutionStatus = 'Running' AND TemporalReportedProblems IS NOT NULL"
+        )
+        found = [execution.id async for execution in self._client.list_workflows(query)]
+        return [TicketNumber(int(id.removeprefix(_PREFIX))) for id in found]
+
+    async def terminate(self, number: TicketNumber, reason: str) -> None:
+        """End a workflow that has no ticket."""
+        await self._client.get_workflow_handle(workflow_id(number)).terminate(reason=reason)
+
+    async def is_available(self) -> bool:
+        """Whether the engine answers within a second."""
+        try:
+            return await self._client.service_client.check_health(timeout=timedelta(seconds=1), retry=False)
+        except (RPCError, RuntimeError):
+            return False
+
+
+async def ensure_search_attributes(client: Client) -> None:
+    """Register the search attributes that the namespace lacks. Harmless to repeat.
+
+    Raises RPCError where clients may not (a managed service): then its operator registers them.
+    """
+    await client.operator_service.add_search_attributes(
+        AddSearchAttributesRequest(
+            namespace=client.namespace,
+            search_attributes={
+                name: IndexedValueType.Value(f"INDEXED_VALUE_TYPE_{type.upper()}")
+                for name, type in SEARCH_ATTRIBUTES.items()
+            },
+        )
+    )
+
+
+def _summary(ticket: Ticket) -> str:
+    return f"{ticket.priority} {ticket.category}, opened {ticket.created_at:%Y-%m-%d %H:%MZ}"

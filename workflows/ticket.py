@@ -1,0 +1,359 @@
+"""The life of one ticket, as a durable workflow.
+
+It holds the ticket's state, decides every command under a lock, has each change recorded in one database transaction,
+and waits for the earliest moment at which the ticket acts by itself.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RawValue, RetryPolicy
+from temporalio.exceptions import FailureError
+
+with workflow.unsafe.imports_passed_through():
+    from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+    from activities.failures import refusal_of
+    from activities.tickets import TicketActivities
+    from domain.command_memory import CommandMemory
+    from domain.errors import DomainError, InvalidError, RevisionMismatchError, TicketNotFoundError
+    from domain.ids import CommandId, TicketNumber, command_id_for_signal, command_id_for_timer
+    from domain.lifecycle import apply, decide
+    from domain.people import INTEGRATION, TIMER
+    from domain.ticket import Ticket
+    from domain.ticket_commands import CommandEnvelope, Receipt, TicketCommand
+    from domain.ticket_events import CommandRefused, TicketChange
+    from domain.ticket_timers import PendingMoment, command_at, describe_wait, pending_moments
+    from workflows.search_attributes import search_attributes
+
+QUICK_SECONDS = 2
+QUICK = RetryPolicy(initial_interval=timedelta(milliseconds=50), maximum_attempts=3)
+"""A local activity answers in a few milliseconds, but holds the workflow task: three attempts, two seconds."""
+PATIENT_SECONDS = 10
+PATIENT = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=5))
+"""Behind it a regular activity tries for as long as the database is away."""
+
+MAX_HISTORY_EVENTS = 1_000
+MAX_HISTORY_BYTES = 1_000_000
+
+_COMMAND: TypeAdapter[TicketCommand] = TypeAdapter(TicketCommand)
+
+
+class TicketStart(BaseModel):
+    """What a run begins with: only the number, or all that the run before carries over."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: TicketNumber
+    ticket: Ticket | None = None
+    memory: CommandMemory = CommandMemory()
+
+
+@workflow.defn(name="TicketWorkflow")
+class TicketWorkflow:
+    """One ticket from its opening to the end of its reopen window."""
+
+    @workflow.init
+    def __init__(self, start: TicketStart) -> None:
+        self._number = start.number
+        self._ticket = start.ticket
+        self._memory = start.memory
+        self._is_loaded = start.ticket is not None
+        self._lock = asyncio.Lock()
+        self._signals_seen = 0
+        self._stuck_at_revision: int | None = None
+
+    @workflow.run
+    async def run(self, start: TicketStart) -> str:
+        if not self._is_loaded:
+            await self._load()
+        self._show()
+        while self._ticket is not None and not self._is_over():
+            await self._wait()
+            if self._is_long:
+                await self._continue_as_new()
+            await self._do_what_is_due()
+            if self._is_over():  # unless a reopening is being recorded
+                await workflow.wait_condition(workflow.all_handlers_finished)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return "no such ticket" if self._ticket is None else f"over at revision {self._ticket.revision}"
+
+    # What others may ask.
+
+    @workflow.update(name="apply", description="Do a command; answers with its receipt.")
+    async def apply(self, envelope: CommandEnvelope) -> Receipt:
+        return await self._apply(envelope)
+
+    @apply.validator
+    def refuse_early(self, envelope: CommandEnvelope) -> None:
+        """Refuse without a trace in the history what the present state forbids.
+
+        While a change is being recorded the state is about to move: then the handler decides.
+        """
+        if self._ticket is not None and not self._lock.locked() and self._memory.find(envelope.id) is None:
+            decide(self._ticket, envelope, workflow.now())
+
+    @workflow.signal(name="submit", description="A command from an integration: one JSON object with `type`.")
+    async def submit(self, message: Any) -> None:
+        """An illegal or malformed command becomes a CommandRefused event; it never fails the workflow."""
+        command_id = self._signal_id(message)
+        try:
+            command = _COMMAND.validate_python(message, strict=False)
+        except ValidationError:
+            await self._refuse(command_id, message, "malformed_command")
+            return
+        try:
+            await self._apply(CommandEnvelope(id=command_id, actor=INTEGRATION, command=command))
+        except DomainError as error:
+            await self._refuse(command_id, message, error.code)
+
+    @workflow.update(name="reload", description="Take over the database's state; answers with its revision.")
+    async def reload(self) -> int:
+        await workflow.wait_condition(lambda: self._is_loaded)
+        async with self._lock:
+            await self._load()
+            self._show()
+        return 0 if self._ticket is None else self._ticket.revision
+
+    @workflow.signal(name="wake_up", description="Do nothing but look around, e.g. after a deploy.")
+    def wake_up(self) -> None: ...
+
+    @workflow.query(name="state", description="The ticket as the workflow holds it.")
+    def state(self) -> Ticket | None:
+        return self._ticket
+
+    @workflow.query(name="pending_timers", description="The moments that the ticket waits for.")
+    def pending_timers(self) -> list[PendingMoment]:
+        return [] if self._ticket is None else pending_moments(self._ticket)
+
+    @workflow.signal(dynamic=True)
+    async def unknown_signal(self, name: str, args: Sequence[RawValue]) -> None:
+        await self._refuse(self._signal_id(None), {}, "unknown_signal")
+
+    @workflow.update(dynamic=True)
+    async def unknown_update(self, name: str, args: Sequence[RawValue]) -> None:
+        raise InvalidError("A ticket knows the updates `apply` and `reload`.")
+
+    @workflow.query(dynamic=True)
+    def unknown_query(self, name: str, args: Sequence[RawValue]) -> str:
+        return "A ticket answers the queries `state` and `pending_timers`."
+
+    # Changing.
+
+    async def _apply(self, envelope: CommandEnvelope) -> Receipt:
+        """Decide, have it recorded, then take it over. What was seen before is answered with its receipt."""
+        await workflow.wait_condition(lambda: self._is_loaded)
+        async with self._lock:
+            known = self._memory.find(envelope.id)
+            if known is not None:
+                return known
+            try:
+                receipt, ticket = await self._carry_out(envelope)
+            except RevisionMismatchError:
+                await self._load()
+                receipt, ticket = await self._carry_out(envelope)
+            self._take_over(ticket, receipt)
+            return receipt
+
+    async def _carry_out(self, envelope: CommandEnvelope) -> tuple[Receipt, Ticket]:
+        if self._ticket is None:
+            raise TicketNotFoundError(f"There is no ticket {self._number}.")
+        change = decide(self._ticket, envelope, workflow.now())
+        return await self._record(self._ticket, change)
+
+    async def _record(self, ticket: Ticket, change: TicketChange) -> tuple[Receipt, Ticket]:
+        if not change.events:
+            unchanged = Receipt(
+                command_id=change.command_id,
+                first_revision=ticket.revision,
+                revision=ticket.revision,
+                fingerprint=change.fingerprint,
+                at=change.at,
+            )
+            return unchanged, ticket
+        receipt: Receipt = await self._quickly_or_patiently(
+            TicketActivities.record, change, f"revision {change.last_revision}: {change.events[0].type}"
+        )
+        is_new = receipt.revision == change.last_revision
+        return receipt, apply(ticket, change) if is_new else ticket
+
+    async def _refuse(self, command_id: CommandId, message: Any, code: str) -> None:
+        """Put a refused signal on the timeline."""
+        await workflow.wait_condition(lambda: self._is_loaded)
+        async with self._lock:
+            if self._ticket is None or self._memory.find(command_id) is not None:
+                return
+            refused = CommandRefused(command=_known_type(message), code=code)
+            try:
+                receipt, ticket = await self._put_down(command_id, refused)
+            except RevisionMismatchError:
+                await self._load()
+                receipt, ticket = await self._put_down(command_id, refused)
+            self._take_over(ticket, receipt)
+
+    async def _put_down(self, command_id: CommandId, refused: CommandRefused) -> tuple[Receipt, Ticket]:
+        if self._ticket is None:
+            raise TicketNotFoundError(f"There is no ticket {self._number}.")
+        change = TicketChange(
+            command_id=command_id,
+            number=self._number,
+            actor=INTEGRATION,
+            at=workflow.now(),
+            first_revision=self._ticket.revision + 1,
+            events=(refused,),
+        )
+        return await self._record(self._ticket, change)
+
+    def _take_over(self, ticket: Ticket, receipt: Receipt) -> None:
+        before, self._ticket = self._ticket, ticket
+        self._memory = self._memory.remember(receipt)
+        if before is None or ticket.revision != before.revision:
+            self._show()
+
+    async def _load(self) -> None:
+        self._ticket = await self._quickly_or_patiently(TicketActivities.load_ticket, self._number, "load the ticket")
+        self._memory = CommandMemory()  # the database knows every command that it has seen
+        self._is_loaded = True
+
+    async def _quickly_or_patiently(self, activity: Any, argument: Any, summary: str) -> Any:
+        """Try as a local activity, which costs no trip through the task queue; then as a regular one."""
+        try:
+            return await workflow.execute_local_activity_method(
+                activity,
+                argument,
+                schedule_to_close_timeout=timedelta(seconds=QUICK_SECONDS),
+                retry_policy=QUICK,
+                summary=summary,
+            )
+        except FailureError as failure:
+            _raise_refusal(failure)
+            workflow.logger.warning("the database did not answer at once; trying patiently")
+        try:
+            return await workflow.execute_activity_method(
+                activity,
+                argument,
+                start_to_close_timeout=timedelta(seconds=PATIENT_SECONDS),
+                retry_policy=PATIENT,
+                summary=summary,
+            )
+        except FailureError as failure:
+            _raise_refusal(failure)
+            raise
+
+    # Waiting.
+
+    async def _wait(self) -> None:
+        """Sleep until the earliest pending moment, or until an earlier one appears, or the history grew long.
+
+        A moment that moved later keeps the old timer: when that rings nothing is due, and the wait begins again.
+        """
+        moment = self._next_moment()
+        if moment is None:
+            await workflow.wait_condition(lambda: self._next_moment() is not None or self._is_long)
+            return
+        remaining = moment.at - workflow.now()
+        if remaining <= timedelta(0):
+            return
+        armed = moment.at
+        try:
+            await workflow.wait_condition(
+                lambda: self._is_earlier(armed) or self._is_long,
+                timeout=remaining,
+                timeout_summary=f"{moment.kind} at {moment.at:%Y-%m-%d %H:%M:%SZ}",
+            )
+        except TimeoutError:
+            return
+
+    def _next_moment(self) -> PendingMoment | None:
+        if self._ticket is None or self._ticket.revision == self._stuck_at_revision:
+            return None
+        return next(iter(pending_moments(self._ticket)), None)
+
+    def _is_earlier(self, armed: datetime) -> bool:
+        moment = self._next_moment()
+        return moment is not None and moment.at < armed
+
+    async def _do_what_is_due(self) -> None:
+        """Turn the moment that has come into its command. Time and people use one path."""
+        moment = self._next_moment()
+        ticket = self._ticket
+        if moment is None or ticket is None or moment.at > workflow.now():
+            return
+        command = command_at(moment)
+        if command is None:
+            return
+        timer = command_id_for_timer(ticket.number, ticket.revision, moment.kind)
+        try:
+            await self._apply(CommandEnvelope(id=timer, actor=TIMER, command=command))
+        except Exception as error:  # noqa: BLE001  a fault in a timer must not wedge the ticket
+            workflow.logger.error("timer failed", extra={"timer": moment.kind, "fault": type(error).__name__})
+        if self._ticket is not None and self._ticket.revision == ticket.revision:
+            self._stuck_at_revision = ticket.revision  # wait for a change instead of ringing for ever
+
+    def _is_over(self) -> bool:
+        moment = self._next_moment()
+        return moment is not None and command_at(moment) is None and moment.at <= workflow.now()
+
+    # Housekeeping.
+
+    @property
+    def _is_long(self) -> bool:
+        info = workflow.info()
+        return (
+            info.is_continue_as_new_suggested()
+            or info.get_current_history_length() > MAX_HISTORY_EVENTS
+            or info.get_current_history_size() > MAX_HISTORY_BYTES
+            or info.is_target_worker_deployment_version_changed()
+        )
+
+    async def _continue_as_new(self) -> None:
+        """Begin a fresh history with everything that this one knows, once no handler is under way."""
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        workflow.continue_as_new(
+            TicketStart(number=self._number, ticket=self._ticket, memory=self._memory),
+            initial_versioning_behavior=workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE
+            if workflow.info().is_target_worker_deployment_version_changed()
+            else None,
+        )
+
+    def _show(self) -> None:
+        """Tell operators: search attributes where they changed, and one line on what the ticket waits for."""
+        if self._ticket is None:
+            return
+        wanted = search_attributes(self._ticket)
+        present = workflow.info().typed_search_attributes
+        updates = [pair.key.value_set(pair.value) for pair in wanted if present.get(pair.key) != pair.value]
+        updates += [
+            pair.key.value_unset() for pair in present if pair.key.name in _OURS and wanted.get(pair.key) is None
+        ]
+        if updates:
+            workflow.upsert_search_attributes(updates)
+        workflow.set_current_details(describe_wait(self._ticket))
+
+    def _signal_id(self, message: Any) -> CommandId:
+        """A signal's own `id` names its command; without one, its place in this run's order of signals does."""
+        self._signals_seen += 1
+        given = message.get("id") if isinstance(message, dict) else None
+        source = f"id:{given}" if isinstance(given, str) else f"{workflow.info().run_id}:{self._signals_seen}"
+        return command_id_for_signal(self._number, source)
+
+
+_OURS = {"NextDueAt"}
+_TYPES = {
+    "edit", "reply", "change_status", "assign", "unassign", "claim", "escalate", "de_escalate", "snooze", "wake",
+}  # fmt: skip
+
+
+def _known_type(message: Any) -> str:
+    """The command's type when it is one of ours: foreign words stay out of the timeline."""
+    given = message.get("type") if isinstance(message, dict) else None
+    return given if isinstance(given, str) and given in _TYPES else "unknown"
+
+
+def _raise_refusal(failure: FailureError) -> None:
+    refusal = refusal_of(failure)
+    if refusal is not None:
+        raise refusal from failure
