@@ -1,15 +1,16 @@
 """Sign-in: register, log in, who am I."""
 
 from typing import Annotated, Literal
+from uuid import UUID
 
 from fastapi import APIRouter, status
 from pydantic import BaseModel, ConfigDict, EmailStr, Field, SecretStr
 
-from api.requests import InDesk, Signed
+from api.requests import IdempotencyKey, InDesk, Signed, without_password
 from api.texts import Line, Text
 from database.people import PersonRecord
 from domain.errors import InvalidCredentialsError
-from domain.ids import PersonId
+from domain.ids import PersonId, command_id_for_key
 from domain.people import Role
 from domain.ticket import Slug
 
@@ -66,10 +67,13 @@ def person_out(person: PersonRecord) -> PersonOut:
 
 
 @router.post("/register", status_code=status.HTTP_201_CREATED)
-async def register(body: Registration, desk: InDesk) -> PersonOut:
+async def register(body: Registration, desk: InDesk, key: IdempotencyKey = None) -> PersonOut:
     """Make an account. It is always a requester's."""
     hashed = await desk.passwords.hash(body.password.get_secret_value())
-    return person_out(await desk.people.add(body.email, body.name, Role.REQUESTER, hashed))
+    nobody = PersonId(UUID(int=0))  # the key of somebody who is nobody yet counts for their address
+    id = None if key is None else command_id_for_key(nobody, f"{body.email.lower()}:{key}")
+    request_key = None if id is None else without_password(id, body)
+    return person_out(await desk.people.add(body.email, body.name, Role.REQUESTER, hashed, key=request_key))
 
 
 @router.post("/login")

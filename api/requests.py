@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from fastapi import Depends, Header, Path, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel
 
 from api.state import Desk
 from database.idempotency import RequestKey
@@ -74,6 +75,12 @@ class CommandKey(NamedTuple):
     def request_key(self) -> RequestKey | None:
         """The key that the caller gave, if any."""
         return RequestKey(self.id, self.fingerprint) if self.is_given else None
+
+
+def without_password(id: CommandId, body: BaseModel) -> RequestKey:
+    """The key of a request that brings a password: its digest, which is stored, must not help to guess that."""
+    text = body.model_dump_json(exclude={"password"})
+    return RequestKey(id, hashlib.sha256(f"{type(body).__name__} {text}".encode()).hexdigest())
 
 
 async def command_key(

@@ -30,11 +30,19 @@ async def _measure(ground: Ground, at_once: int, count: int, seconds: float) -> 
     replies = await closed_loop(reply, at_once=at_once, count=count, seconds=seconds)
     statuses = await closed_loop(set_status, at_once=at_once, count=count, seconds=seconds)
     engine = await ground.engine_floor.measure_change(at_once=at_once, count=count, seconds=seconds)
+    shown = await ground.engine_floor.measure_change(at_once=at_once, count=count, seconds=seconds, is_shown=True)
     database = await ground.database_floor.measure_change(at_once=at_once, count=count, seconds=seconds)
-    floors = [("bare engine", engine), ("bare transaction", database)]
     return [
-        *rate_and_latencies(f"reply, {at_once} at once", replies, floors, best_peer=peers.REPLY.get(at_once)),
         *rate_and_latencies(
-            f"status change, {at_once} at once", statuses, floors, best_peer=peers.STATUS_CHANGE.get(at_once)
+            f"reply, {at_once} at once",
+            replies,
+            [("bare engine", engine), ("bare transaction", database)],
+            best_peer=peers.REPLY.get(at_once),
+        ),
+        *rate_and_latencies(
+            f"status change, {at_once} at once",
+            statuses,
+            [("bare engine", shown), ("bare transaction", database)],
+            best_peer=peers.STATUS_CHANGE.get(at_once),
         ),
     ]

@@ -75,6 +75,10 @@ class EngineFloor:
         """The round trip of a command: an update."""
         await self._client.get_workflow_handle(name).execute_update(FloorWorkflow.change, "a change")
 
+    async def change_shown(self, name: str, text: str) -> None:
+        """The same with a search attribute."""
+        await self._client.get_workflow_handle(name).execute_update(FloorWorkflow.change_shown, text)
+
     async def _wait_for(self, names: str, every_s: float) -> None:
         """Until those whose name is like this run."""
 
@@ -87,13 +91,16 @@ class EngineFloor:
         if not await wait_until(run, every_s=every_s, timeout_s=600):
             raise BenchError(f"minimal workflows {names} did not start")
 
-    async def measure_change(self, *, at_once: int, count: int, seconds: float) -> Sample:
+    async def measure_change(self, *, at_once: int, count: int, seconds: float, is_shown: bool = False) -> Sample:
         names = [await self.start() for _ in range(at_once)]
         for name in names:
             await self.change(name)
 
-        async def call(lane: int, _turn: int) -> None:
-            await self.change(names[lane])
+        async def call(lane: int, turn: int) -> None:
+            if is_shown:
+                await self.change_shown(names[lane], "open" if turn % 2 else "on_hold")
+            else:
+                await self.change(names[lane])
 
         return await closed_loop(call, at_once=at_once, count=count, seconds=seconds)
 

@@ -16,10 +16,12 @@ import asyncpg
 import uvloop
 from temporalio import activity, workflow
 from temporalio.client import Client
+from temporalio.common import SearchAttributeKey
 from temporalio.service import GrpcCompression
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
 TASK_QUEUE = "bench-floor"
+TICKET_STATUS = SearchAttributeKey.for_keyword("TicketStatus")
 QUICK = timedelta(seconds=2)
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
@@ -50,6 +52,15 @@ class FloorWorkflow:
         return await workflow.execute_local_activity_method(
             FloorActivities.change, text, schedule_to_close_timeout=QUICK
         )
+
+    @workflow.update
+    async def change_shown(self, text: str) -> str:
+        """A change that operators can filter by: with one search attribute, as a change of status has."""
+        changed = await workflow.execute_local_activity_method(
+            FloorActivities.change, text, schedule_to_close_timeout=QUICK
+        )
+        workflow.upsert_search_attributes([TICKET_STATUS.value_set(text)])
+        return changed
 
 
 async def _work(address: str, dsn: str) -> None:

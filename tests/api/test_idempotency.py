@@ -222,3 +222,30 @@ async def test_what_an_admin_creates_is_created_once(
     assert len({answer.text for answer in answers}) == 1
     assert_problem(await admin.post(path, json=other, headers=headers), 422, "idempotency_key_reused")
     assert_problem(await admin.post(path, json=body, headers=key()), 409, "already_exists")
+
+
+async def test_whoever_registers_twice_with_one_key_has_one_account(nobody: httpx2.AsyncClient) -> None:
+    new = {"email": "twice@example.com", "name": "Twice", "password": "long enough"}
+    headers = key()
+
+    first = await nobody.post("/api/auth/register", json=new, headers=headers)
+    again = await nobody.post("/api/auth/register", json=new, headers=headers)
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json() == again.json()
+    other = new | {"name": "Another"}
+    assert_problem(await nobody.post("/api/auth/register", json=other, headers=headers), 422, "idempotency_key_reused")
+    assert_problem(await nobody.post("/api/auth/register", json=new, headers=key()), 409, "already_exists")
+
+
+async def test_the_digest_of_a_request_tells_nothing_of_its_password(nobody: httpx2.AsyncClient) -> None:
+    """Whoever reads the database could try passwords against a plain digest a million times a second."""
+    new = {"email": "digest@example.com", "name": "Digest", "password": "long enough"}
+    headers = key()
+    await nobody.post("/api/auth/register", json=new, headers=headers)
+
+    again = await nobody.post("/api/auth/register", json=new | {"password": "quite another"}, headers=headers)
+
+    assert again.status_code == 201, "the password is no part of what is compared"
+    signed_in = await nobody.post("/api/auth/login", json={"email": new["email"], "password": new["password"]})
+    assert signed_in.status_code == 200
