@@ -27,6 +27,7 @@ from database.tickets import START_BELL, TicketStore
 from settings import Settings
 from workflows.client import DEPLOYMENT, TASK_QUEUE, TicketClient, connect, ensure_search_attributes, tls_config
 from workflows.guard import Guard
+from workflows.recovery import Recovery
 from workflows.relay import StartRelay
 from workflows.ticket import TicketWorkflow
 
@@ -111,11 +112,12 @@ async def run(settings: Settings) -> None:
     """Until cancelled; then work under way is finished first."""
     client = await connect_patiently(settings)
     pool = await open_pool(settings.database_dsn, settings.database_pool_size)
-    relay = StartRelay(StartRequestStore(pool), TicketClient(client, settings.command_timeout_seconds))
+    tickets = TicketClient(client, settings.command_timeout_seconds)
+    relay = StartRelay(StartRequestStore(pool), tickets)
     bell = Bell(settings.database_dsn, {START_BELL: relay.ring})
     async with pool, build_worker(client, pool, settings.worker_build_id):
         log.info("worker runs on %s", settings.temporal_target)
-        await asyncio.gather(relay.run(), bell.run())
+        await asyncio.gather(relay.run(), bell.run(), Recovery(TicketStore(pool), tickets).run())
 
 
 async def run_until_stopped(settings: Settings) -> None:

@@ -1,5 +1,6 @@
 """Every refusal and fault as `application/problem+json` (RFC 9457), by one table."""
 
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +15,7 @@ from database.pool import UNAVAILABLE
 from domain import errors
 from workflows.client import CommandPendingError, EngineUnavailableError
 
+log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 
 STATUS: dict[type[errors.DomainError], int] = {
@@ -125,11 +127,13 @@ async def _pending(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _engine_down(request: Request, error: Exception) -> JSONResponse:
+    log.warning("%s %s: the engine: %s", request.method, request.url.path, error)
     detail = "The workflow engine does not answer; reading and opening tickets go on. Try again."
     return problem(503, "engine_unavailable", detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
 async def _database_down(request: Request, error: Exception) -> JSONResponse:
+    log.warning("%s %s: the database: %r", request.method, request.url.path, error)
     detail = "The database does not answer. Try again."
     return problem(503, "database_unavailable", detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
 

@@ -63,7 +63,13 @@ async def send(
     would refuse it by now.
     """
     envelope = CommandEnvelope(
-        id=key.id, actor=reader.actor, command=command, expected_revision=expected, fingerprint=key.fingerprint
+        id=key.id,
+        actor=reader.actor,
+        command=command,
+        expected_revision=expected,
+        fingerprint=key.fingerprint,
+        at=datetime.now(UTC),
+        row_revision=record.revision,
     )
     try:
         return await desk.workflows.apply(record.ticket, envelope)
@@ -71,6 +77,7 @@ async def send(
         done = await _done(desk, reader, record.number, key)
         if done is None:
             raise
+        await desk.workflows.reload(record.ticket)  # whoever forgot it is behind
         return done
 
 

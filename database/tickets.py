@@ -173,6 +173,7 @@ class TicketStore:
                 revision=row["done_revision"],
                 fingerprint=row["done_fingerprint"],
                 at=row["done_at"],
+                is_repeat=True,
             )
         before = ticket_of(row)
         if before.revision != change.first_revision - 1:
@@ -277,6 +278,16 @@ class TicketStore:
             timeout=PATIENT_SECONDS,
         )
         return {row["number"]: ticket_of(row) for row in rows}
+
+    async def changed_lately(self, seconds: int) -> list[Ticket]:
+        """The tickets whose workflows had something recorded up to `seconds` before the last such record."""
+        rows = await self._pool.fetch(
+            f"select {SELECT} from tickets t where number in (select ticket_number from events where revision > 1 "
+            "and at >= (select max(at) from events where revision > 1) - make_interval(secs => $1)) order by number",
+            seconds,
+            timeout=PATIENT_SECONDS,
+        )
+        return [ticket_of(row) for row in rows]
 
     async def state(self, number: TicketNumber) -> Ticket | None:
         """The ticket's state as the row has it."""

@@ -148,6 +148,8 @@ class CommandEnvelope(BaseModel):
     """A command on its way: who asks, under which id, seeing which revision.
 
     `fingerprint` is a digest of the request behind the id: the same id with another fingerprint is a reused key.
+    `at` is when it was asked for, by the sender's clock; without it the workflow takes its own.
+    `row_revision` is what the database told the sender (0: nothing): a workflow that is behind it catches up first.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -157,12 +159,15 @@ class CommandEnvelope(BaseModel):
     command: TicketCommand
     expected_revision: int | None = None
     fingerprint: str = ""
+    at: datetime | None = None
+    row_revision: int = 0
 
 
 class Receipt(BaseModel):
     """What a command came to: its first event's revision and its last one's, which is the ticket's behind it.
 
-    When there was nothing to do both are the revision that the ticket had anyway.
+    When there was nothing to do both are the revision that the ticket had anyway. `is_repeat` says that the change had
+    been stored before, by an attempt that may not have lived to tell.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -172,3 +177,4 @@ class Receipt(BaseModel):
     revision: int
     fingerprint: str = ""
     at: datetime
+    is_repeat: bool = False

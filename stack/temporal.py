@@ -19,6 +19,8 @@ SERVER_OPTIONS = (
     "--sqlite-pragma=synchronous=1",
     "--sqlite-pragma=cache_size=-65536",  # KiB; the default of 2 MiB sends a desk of some size to the disk
     "--sqlite-pragma=temp_store=2",
+    # A workflow whose task fails is told of at once, not after the fifth time.
+    "--dynamic-config-value=system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute=2",
     "--ui-disable-news-fetch",
     "--log-level=error",
 )

@@ -1,5 +1,6 @@
 """How everyone outside reaches the workflows: commands as updates, sent with start-if-missing."""
 
+import logging
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -31,7 +32,10 @@ from workflows.ticket import TicketStart, TicketWorkflow
 TASK_QUEUE = "tickets"
 DEPLOYMENT = "smart-ticketing"
 """What the builds of the worker are builds of."""
+FAILED_ATTEMPTS = 2
+"""At the second attempt of a task the first has failed, and a fault of the moment has had its chance."""
 _PREFIX = "ticket-"
+log = logging.getLogger(__name__)
 APPLY = "apply"
 """The update's name: the SDK's types do not carry the answer of a named update."""
 
@@ -129,7 +133,8 @@ class TicketClient:
                 APPLY, envelope, id=str(envelope.id), result_type=Receipt, rpc_timeout=self._timeout
             )
         except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
+            is_wedged = error.status is RPCStatusCode.FAILED_PRECONDITION and await self.mend(ticket)
+            if not is_wedged and error.status is not RPCStatusCode.NOT_FOUND:
                 raise
         else:
             return receipt
@@ -185,9 +190,15 @@ class TicketClient:
             raise EngineUnavailableError(str(error)) from error
 
     async def reload(self, ticket: Ticket) -> int:
-        """Make the ticket's workflow take over what the database says. Returns the revision it then has."""
+        """Make the ticket's workflow take over what the database says. Returns the revision it then has.
+
+        Raises EngineUnavailableError.
+        """
         handle = self._client.get_workflow_handle_for(TicketWorkflow.run, workflow_id(ticket.number))
-        return int(await handle.execute_update("reload", result_type=int, rpc_timeout=timedelta(seconds=10)))
+        try:
+            return int(await handle.execute_update("reload", result_type=int, rpc_timeout=timedelta(seconds=10)))
+        except (RPCError, RuntimeError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+            raise EngineUnavailableError(str(error)) from error
 
     async def running(self) -> AsyncIterator[TicketNumber]:
         """The numbers of all tickets whose workflow runs, as far as the engine's index has caught up."""
@@ -202,6 +213,22 @@ class TicketClient:
         )
         found = [execution.id async for execution in self._client.list_workflows(query)]
         return [TicketNumber(int(id.removeprefix(_PREFIX))) for id in found]
+
+    async def mend(self, ticket: Ticket) -> bool:
+        """End the ticket's workflow if its tasks keep failing, and start it anew from the database.
+
+        Nothing is lost with it: state, commands and what the ticket waits for are all in the database. That is the way
+        out of a history that cannot be replayed, through a release or, rarely, through the SDK itself. Returns whether
+        there was anything to mend.
+        """
+        handle = self._client.get_workflow_handle(workflow_id(ticket.number))
+        described = await handle.describe(rpc_timeout=self._timeout)
+        if described.raw_description.pending_workflow_task.attempt < FAILED_ATTEMPTS:
+            return False
+        log.error("the workflow of ticket %s keeps failing; it begins anew from the database", ticket.number)
+        await handle.terminate(reason="its tasks kept failing; begun anew from the database")
+        await self.start(ticket)
+        return True
 
     async def terminate(self, number: TicketNumber, reason: str) -> None:
         """End a workflow that has no ticket."""

@@ -36,6 +36,9 @@ PATIENT_SECONDS = 10
 PATIENT = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=5))
 """Behind it a regular activity tries for as long as the database is away."""
 
+SHORTEST_WAIT = timedelta(milliseconds=1)
+"""A moment that has passed already still gets its timer."""
+
 MAX_HISTORY_EVENTS = 1_000
 MAX_HISTORY_BYTES = 1_000_000
 
@@ -71,13 +74,18 @@ class TicketWorkflow:
         if not self._is_loaded:
             await self._load()
         self._show()
-        while self._ticket is not None and not self._is_over():
-            await self._wait()
+        while self._ticket is not None:
+            rung = await self._wait()
             if self._is_long:
                 await self._continue_as_new()
-            await self._do_what_is_due()
-            if self._is_over():  # unless a reopening is being recorded
+            if rung is None:
+                continue
+            if self._is_over(rung):
                 await workflow.wait_condition(workflow.all_handlers_finished)
+                if self._is_over(rung):  # unless a reopening was being recorded
+                    break
+            await self._do_what_is_due(rung)
+            await workflow.sleep(SHORTEST_WAIT, summary="look at the clock")
         await workflow.wait_condition(workflow.all_handlers_finished)
         return "no such ticket" if self._ticket is None else f"over at revision {self._ticket.revision}"
 
@@ -93,8 +101,9 @@ class TicketWorkflow:
 
         While a change is being recorded the state is about to move: then the handler decides.
         """
-        if self._ticket is not None and not self._lock.locked() and self._memory.find(envelope.id) is None:
-            decide(self._ticket, envelope, workflow.now())
+        is_sure = not self._lock.locked() and not self._is_behind(envelope)
+        if self._ticket is not None and is_sure and self._memory.find(envelope.id) is None:
+            decide(self._ticket, envelope, self._moment_of(envelope, self._ticket))
 
     @workflow.signal(name="submit", description="A command from an integration: one JSON object with `type`.")
     async def submit(self, message: Any) -> None:
@@ -115,7 +124,6 @@ class TicketWorkflow:
         await workflow.wait_condition(lambda: self._is_loaded)
         async with self._lock:
             await self._load()
-            self._show()
         return 0 if self._ticket is None else self._ticket.revision
 
     @workflow.signal(name="wake_up", description="Do nothing but look around, e.g. after a deploy.")
@@ -150,6 +158,8 @@ class TicketWorkflow:
             known = self._memory.find(envelope.id)
             if known is not None:
                 return known
+            if self._is_behind(envelope):
+                await self._load()
             try:
                 receipt, ticket = await self._carry_out(envelope)
             except RevisionMismatchError:
@@ -161,8 +171,16 @@ class TicketWorkflow:
     async def _carry_out(self, envelope: CommandEnvelope) -> tuple[Receipt, Ticket]:
         if self._ticket is None:
             raise TicketNotFoundError(f"There is no ticket {self._number}.")
-        change = decide(self._ticket, envelope, workflow.now())
+        change = decide(self._ticket, envelope, self._moment_of(envelope, self._ticket))
         return await self._record(self._ticket, change)
+
+    @staticmethod
+    def _moment_of(envelope: CommandEnvelope, ticket: Ticket) -> datetime:
+        """When the command happens: never before what has happened already.
+
+        It decides what is legal, so it must be the same in a replay. `workflow.now()` is not, see `_wait`.
+        """
+        return max(envelope.at or workflow.now(), ticket.updated_at)
 
     async def _record(self, ticket: Ticket, change: TicketChange) -> tuple[Receipt, Ticket]:
         if not change.events:
@@ -177,8 +195,10 @@ class TicketWorkflow:
         receipt: Receipt = await self._quickly_or_patiently(
             TicketActivities.record, change, f"revision {change.last_revision}: {change.events[0].type}"
         )
-        is_new = receipt.revision == change.last_revision
-        return receipt, apply(ticket, change) if is_new else ticket
+        if not receipt.is_repeat:
+            return receipt, apply(ticket, change)
+        await self._load()  # an attempt whose worker or engine died had stored it: the row says what it came to
+        return receipt, self._ticket or ticket
 
     async def _refuse(self, command_id: CommandId, message: Any, code: str) -> None:
         """Put a refused signal on the timeline."""
@@ -201,7 +221,7 @@ class TicketWorkflow:
             command_id=command_id,
             number=self._number,
             actor=INTEGRATION,
-            at=workflow.now(),
+            at=max(workflow.now(), self._ticket.updated_at),
             first_revision=self._ticket.revision + 1,
             events=(refused,),
         )
@@ -217,6 +237,12 @@ class TicketWorkflow:
         self._ticket = await self._quickly_or_patiently(TicketActivities.load_ticket, self._number, "load the ticket")
         self._memory = CommandMemory()  # the database knows every command that it has seen
         self._is_loaded = True
+        self._show()
+
+    def _is_behind(self, envelope: CommandEnvelope) -> bool:
+        """Whether the sender has seen a row that this workflow has not: the change was stored, but worker or engine
+        died before it became history."""
+        return self._ticket is not None and self._ticket.revision < envelope.row_revision
 
     async def _quickly_or_patiently(self, activity: Any, argument: Any, summary: str) -> Any:
         """Try as a local activity, which costs no trip through the task queue; then as a regular one."""
@@ -245,57 +271,64 @@ class TicketWorkflow:
 
     # Waiting.
 
-    async def _wait(self) -> None:
+    async def _wait(self) -> PendingMoment | None:
         """Sleep until the earliest pending moment, or until an earlier one appears, or the history grew long.
+
+        Returns the moment whose timer rang. That a timer rang is in the history, and from it follows what is due: not
+        from `workflow.now()`. Its clock can stand still in the first task of a worker that took over another's ticket,
+        and go right when the same task is replayed; whatever road it decides would then not be found again. For the
+        same reason a moment that has passed gets a timer too, and after a ring the clock is looked at anew.
 
         A moment that moved later keeps the old timer: when that rings nothing is due, and the wait begins again.
         """
         moment = self._next_moment()
         if moment is None:
-            await workflow.wait_condition(lambda: self._next_moment() is not None or self._is_long)
-            return
-        remaining = moment.at - workflow.now()
-        if remaining <= timedelta(0):
-            return
-        armed = moment.at
+            await workflow.wait_condition(
+                lambda: self._ticket is None or self._next_moment() is not None or self._is_long
+            )
+            return None
         try:
             await workflow.wait_condition(
-                lambda: self._is_earlier(armed) or self._is_long,
-                timeout=remaining,
+                lambda: self._is_earlier(moment) or self._is_long,
+                timeout=max(moment.at - workflow.now(), SHORTEST_WAIT),
                 timeout_summary=f"{moment.kind} at {moment.at:%Y-%m-%d %H:%M:%SZ}",
             )
         except TimeoutError:
-            return
+            return moment
+        return None
 
     def _next_moment(self) -> PendingMoment | None:
         if self._ticket is None or self._ticket.revision == self._stuck_at_revision:
             return None
         return next(iter(pending_moments(self._ticket)), None)
 
-    def _is_earlier(self, armed: datetime) -> bool:
+    def _is_earlier(self, armed: PendingMoment) -> bool:
         moment = self._next_moment()
-        return moment is not None and moment.at < armed
+        return moment is not None and moment.at < armed.at
 
-    async def _do_what_is_due(self) -> None:
-        """Turn the moment that has come into its command. Time and people use one path."""
+    def _due(self, rung: PendingMoment) -> PendingMoment | None:
+        """The pending moment that came with the ring, if it has not moved later meanwhile."""
         moment = self._next_moment()
-        ticket = self._ticket
-        if moment is None or ticket is None or moment.at > workflow.now():
-            return
-        command = command_at(moment)
-        if command is None:
+        return moment if moment is not None and moment.at <= rung.at else None
+
+    async def _do_what_is_due(self, rung: PendingMoment) -> None:
+        """Turn the moment that has come into its command. Time and people use one path."""
+        moment, ticket = self._due(rung), self._ticket
+        command = None if moment is None else command_at(moment)
+        if moment is None or ticket is None or command is None:
             return
         timer = command_id_for_timer(ticket.number, ticket.revision, moment.kind)
         try:
-            await self._apply(CommandEnvelope(id=timer, actor=TIMER, command=command))
+            await self._apply(CommandEnvelope(id=timer, actor=TIMER, command=command, at=moment.at))
         except Exception as error:  # noqa: BLE001  a fault in a timer must not wedge the ticket
             workflow.logger.error("timer failed", extra={"timer": moment.kind, "fault": type(error).__name__})
         if self._ticket is not None and self._ticket.revision == ticket.revision:
             self._stuck_at_revision = ticket.revision  # wait for a change instead of ringing for ever
 
-    def _is_over(self) -> bool:
-        moment = self._next_moment()
-        return moment is not None and command_at(moment) is None and moment.at <= workflow.now()
+    def _is_over(self, rung: PendingMoment) -> bool:
+        """Whether the ring was the end of the reopen window."""
+        moment = self._due(rung)
+        return moment is not None and command_at(moment) is None
 
     # Housekeeping.
 

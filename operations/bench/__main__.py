@@ -4,7 +4,6 @@ import argparse
 import contextlib
 import json
 import platform
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -29,6 +28,7 @@ from operations.bench.openings import measure_burst, measure_openings, measure_r
 from operations.bench.reads import measure_reads
 from operations.bench.streaming import measure_stream
 from operations.bench.system import BenchError, running_stack
+from operations.ending import leave
 from operations.replay.desk import Desk
 from operations.replay.figures import Figures
 from workflows.client import connect
@@ -136,4 +136,4 @@ async def _ground(size: Size) -> AsyncIterator[Ground]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

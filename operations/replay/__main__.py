@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ import aiohttp
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from operations.ending import leave
 from operations.replay.cast import Cast, make_cast, team_slug
 from operations.replay.desk import Desk, DeskError, Person
 from operations.replay.evidence import collect
@@ -181,4 +181,4 @@ def expected_of(plans: Sequence[Plan], played: Played, cast: Cast) -> dict[int, 
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

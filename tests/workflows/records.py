@@ -29,7 +29,7 @@ class RecordsInMemory:
 
     async def record(self, change: TicketChange) -> Receipt:
         if change.command_id in self._receipts:
-            return self._receipts[change.command_id]
+            return self._receipts[change.command_id].model_copy(update={"is_repeat": True})
         before = self.tickets[change.number]
         if before.revision != change.first_revision - 1:
             raise RevisionMismatchError(f"at revision {before.revision}")
