@@ -80,10 +80,9 @@ def ticket_scope(reader: Reader) -> TicketScope:
 
 def may_see_internal(reader: Reader, ticket: HasAudience) -> bool:
     """Internal notes are the desk's. A desk person reads their own ticket in another team's queue as its requester."""
-    if not reader.role.is_desk:
-        return False
-    scope = ticket_scope(reader)
-    return scope.everything or ticket.team is None or ticket.team in scope.teams or ticket.assignee_id == reader.id
+    if reader.role is not Role.AGENT:
+        return reader.role.is_desk
+    return ticket.team is None or ticket.team in reader.teams or ticket.assignee_id == reader.id
 
 
 class HasAudienceAndStatus(HasAudience, HasStatus, Protocol):
