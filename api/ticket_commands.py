@@ -19,7 +19,7 @@ from api.ticket_models import (
     StatusChange,
     TicketOut,
 )
-from api.tickets import answer_again, changed, send, text_id_of, visible
+from api.tickets import answer_again, changed, send, standing, text_id_of
 from domain.access import check_command
 from domain.errors import TicketNotFoundError
 from domain.ids import CommandId, PersonId
@@ -48,12 +48,12 @@ async def add_reply(
 ) -> ReplyOut:
     """Add a public reply, or an internal note."""
     reader = signed.reader
-    record = await visible(desk, reader, number)
+    ticket = await standing(desk, reader, number)
     text = text_id_of(key, number)
     command = AddReply(text_id=text, internal=body.internal)
-    check_command(reader, command, record)
+    check_command(reader, command, ticket)
     await desk.tickets.add_text(text, number, reader.id, None, body.body)
-    receipt = await send(desk, reader, record, command, key, expected)
+    receipt = await send(desk, reader, ticket, command, key, expected)
     response.headers["ETag"] = f'"{receipt.revision}"'
     return ReplyOut(
         id=text,
@@ -142,7 +142,7 @@ async def get_command(number: Number, command: UUID, desk: InDesk, reader: AsRea
     """What became of a command of yours that was answered with 202."""
     receipt = await desk.tickets.receipt(number, CommandId(command), reader.id)
     if receipt is None:
-        await visible(desk, reader, number)
+        await standing(desk, reader, number)
         return CommandOut(command_id=command, status="unknown", revision=None)
     return CommandOut(command_id=command, status="done", revision=receipt.revision)
 
@@ -156,9 +156,9 @@ async def _do(
     expected: Expected,
 ) -> Response:
     try:
-        record = await visible(desk, reader, number)
+        ticket = await standing(desk, reader, number)
     except TicketNotFoundError:
         return await answer_again(desk, reader, number, key)
-    check_command(reader, command, record)
-    await send(desk, reader, record, command, key, expected)
+    check_command(reader, command, ticket)
+    await send(desk, reader, ticket, command, key, expected)
     return await changed(desk, reader, number)

@@ -18,7 +18,7 @@ from domain.errors import DomainError, IdempotencyKeyReusedError, TicketNotFound
 from domain.ids import PersonId, TextId, TicketNumber
 from domain.lifecycle import open_ticket as decide_opening
 from domain.lifecycle import opening
-from domain.ticket import Priority, Slug, Status
+from domain.ticket import Priority, Slug, Status, Ticket
 from domain.ticket_commands import Clearable, CommandEnvelope, EditTicket, OpenTicket, Receipt, TicketCommand
 
 router = APIRouter(prefix="/tickets", tags=["tickets"])
@@ -44,6 +44,17 @@ async def visible(desk: Desk, reader: Reader, number: TicketNumber) -> TicketRec
     return record
 
 
+async def standing(desk: Desk, reader: Reader, number: TicketNumber) -> Ticket:
+    """The ticket's state without its wording and names, if this reader may see it: all that a command needs.
+
+    Raises TicketNotFoundError otherwise.
+    """
+    ticket = await desk.tickets.state(number)
+    if ticket is None or not ticket_scope(reader).includes(ticket):
+        _raise_not_found(number)
+    return ticket
+
+
 async def answer_again(desk: Desk, reader: Reader, number: TicketNumber, key: CommandKey) -> Response:
     """The answer to a command that the reader sent before, and that took the ticket out of their sight.
 
@@ -55,7 +66,7 @@ async def answer_again(desk: Desk, reader: Reader, number: TicketNumber, key: Co
 
 
 async def send(
-    desk: Desk, reader: Reader, record: TicketRecord, command: TicketCommand, key: CommandKey, expected: int | None
+    desk: Desk, reader: Reader, ticket: Ticket, command: TicketCommand, key: CommandKey, expected: int | None
 ) -> Receipt:
     """Have the ticket's workflow do the command. The caller has checked that the reader may.
 
@@ -69,15 +80,15 @@ async def send(
         expected_revision=expected,
         fingerprint=key.fingerprint,
         at=datetime.now(UTC),
-        row_revision=record.revision,
+        row_revision=ticket.revision,
     )
     try:
-        return await desk.workflows.apply(record.ticket, envelope)
+        return await desk.workflows.apply(ticket, envelope)
     except DomainError:
-        done = await _done(desk, reader, record.number, key)
+        done = await _done(desk, reader, ticket.number, key)
         if done is None:
             raise
-        await desk.workflows.reload(record.ticket)  # whoever forgot it is behind
+        await desk.workflows.reload(ticket)  # whoever forgot it is behind
         return done
 
 
@@ -213,5 +224,5 @@ async def edit_ticket(
     check_command(reader, command, record)
     if is_reworded:
         await desk.tickets.add_text(text_id_of(key, number), number, reader.id, title, description)
-    await send(desk, reader, record, command, key, expected)
+    await send(desk, reader, record.ticket, command, key, expected)
     return await changed(desk, reader, number)

@@ -1,5 +1,6 @@
 """The ticket store: opens, records and reads tickets. `open` and `record` are the only writers of a ticket row."""
 
+from functools import cache
 from typing import Any, NoReturn, cast
 
 import asyncpg
@@ -26,8 +27,8 @@ from domain.errors import (
     UnknownReferenceError,
 )
 from domain.ids import CommandId, PersonId, TextId, TicketNumber
-from domain.lifecycle import apply, opened, rebuild
-from domain.ticket import Slug, Ticket
+from domain.lifecycle import fields_changed_by, opened, rebuild
+from domain.ticket import Ticket
 from domain.ticket_commands import Receipt
 from domain.ticket_events import TICKET_EVENT, TicketAssigned, TicketChange, TicketEdited, TicketOpened
 
@@ -58,19 +59,23 @@ with command as (
 select pg_notify('{BELL}', ''), pg_notify('{START_BELL}', '') from command
 """
 
-_READ = f"""
-select {SELECT}, c.first_revision as done_first_revision,
-    c.revision as done_revision, c.fingerprint as done_fingerprint, c.at as done_at
+_DONE = """
+select t.revision, c.first_revision as done_first_revision, c.revision as done_revision,
+    c.fingerprint as done_fingerprint, c.at as done_at
 from tickets t left join ticket_commands c on c.id = $2 and c.ticket_number = t.number
 where t.number = $1
 """
 
-_CHANGED = tuple(name for name in COLUMNS if name not in ("number", "requester_id", "created_at"))
 
-_RECORD = f"""
+@cache
+def _record_statement(changed: tuple[str, ...]) -> str:
+    """One statement that writes these columns of the row: so one transaction and one trip, and no index is touched
+    whose columns stay. Without effect when the row has moved on meanwhile.
+    """
+    columns = ", ".join(f"{name} = ${place}" for place, name in enumerate(changed, start=14))
+    return f"""
 with row as (
-    update tickets set
-    {", ".join(f"{name} = ${place}" for place, name in enumerate(_CHANGED, start=14))}
+    update tickets set {columns}
     where number = $2 and revision = ($10::int[])[1] - 1
     returning number
 ), command as (
@@ -85,13 +90,15 @@ with row as (
 )
 select pg_notify('{BELL}', '') from row
 """
-"""One statement, so one transaction and one trip; without effect when the row has moved on meanwhile."""
+
 
 _ASSIGNABLE = """
-select p.role in ('supervisor', 'admin') or $2::text is null
-    or exists (select from team_members m where m.person_id = p.id and m.team = $2) as in_team
-from people p where p.id = $1 and p.is_active and p.role <> 'requester'
+select t.team, p.role in ('supervisor', 'admin') or t.team is null
+    or exists (select from team_members m where m.person_id = p.id and m.team = t.team) as in_team
+from (select case when $3 then $4 else team end as team from tickets where number = $2) t
+join people p on p.id = $1 and p.is_active and p.role <> 'requester'
 """
+"""Whether a person may be given the ticket of a team: its own, or the one that the same change moves it to."""
 
 
 class TicketStore:
@@ -151,9 +158,7 @@ class TicketStore:
         """
         try:
             async with self._pool.acquire() as connection:
-                receipt = await self._record(connection, change)
-                # Somebody wrote between our look and our write: the second look says whether it was this very change.
-                return receipt or await self._record(connection, change) or _raise_mismatch(change)
+                return await self._record(connection, change)
         except asyncpg.ForeignKeyViolationError as error:
             raise _unknown_reference(error) from error
         except asyncpg.UniqueViolationError as error:  # another ticket's command has this id
@@ -162,34 +167,21 @@ class TicketStore:
             # It would be the same the next time, and the ticket would wait for it for ever.
             raise UnfitChangeError(f"The database refuses this change: {error}") from error
 
-    async def _record(self, connection: Connection, change: TicketChange) -> Receipt | None:
-        row = await connection.fetchrow(_READ, change.number, change.command_id)
-        if row is None:
-            raise RevisionMismatchError(f"ticket {change.number} is not in the database")
-        if row["done_revision"] is not None:
-            return Receipt(
-                command_id=change.command_id,
-                first_revision=row["done_first_revision"],
-                revision=row["done_revision"],
-                fingerprint=row["done_fingerprint"],
-                at=row["done_at"],
-                is_repeat=True,
-            )
-        before = ticket_of(row)
-        if before.revision != change.first_revision - 1:
-            _raise_mismatch(change)
-        after = apply(before, change)
-        for event in change.events:
-            if isinstance(event, TicketAssigned):
-                await _check_assignable(connection, event.assignee_id, after.team)
-            if isinstance(event, TicketEdited) and event.wording_id is not None:
-                await _check_wording(connection, event.wording_id)
+    async def _record(self, connection: Connection, change: TicketChange) -> Receipt:
+        """Write first and look only when nothing was written: nearly always the row stands where it should."""
+        if any(isinstance(event, TicketAssigned | TicketEdited) for event in change.events):
+            # What these name is checked, but not again once they are stored: by then it may have become unfit.
+            done = await _done(connection, change)
+            if done is not None:
+                return done
+            await _check_named(connection, change)
+        changed = fields_changed_by(change)
         is_written = await connection.fetchrow(
-            _RECORD,
+            _record_statement(tuple(changed)),
             change.command_id,
             change.number,
             change.fingerprint,
-            after.revision,
+            change.last_revision,
             change.at,
             change.actor.kind,
             change.actor.id,
@@ -199,14 +191,15 @@ class TicketStore:
             [event.is_internal for event in change.events],
             [getattr(event, "text_id", None) or getattr(event, "wording_id", None) for event in change.events],
             [event.model_dump_json() for event in change.events],
-            *(getattr(after, name) for name in _CHANGED),
+            *changed.values(),
         )
         if is_written is None:
-            return None
+            # Somebody wrote before us: another change, or this very one.
+            return await _done(connection, change) or _raise_mismatch(change)
         return Receipt(
             command_id=change.command_id,
             first_revision=change.first_revision,
-            revision=after.revision,
+            revision=change.last_revision,
             fingerprint=change.fingerprint,
             at=change.at,
         )
@@ -308,12 +301,44 @@ def _raise_mismatch(change: TicketChange) -> NoReturn:
     raise RevisionMismatchError(f"ticket {change.number} is not at revision {change.first_revision - 1} any more")
 
 
-async def _check_assignable(connection: Connection, person: PersonId, team: Slug | None) -> None:
-    in_team: bool | None = await connection.fetchval(_ASSIGNABLE, person, team)
-    if in_team is None:
+async def _done(connection: Connection, change: TicketChange) -> Receipt | None:
+    """The receipt of a change that is stored already; None when it may be stored.
+
+    Raises RevisionMismatchError when the row is at another revision than the change was decided on.
+    """
+    row = await connection.fetchrow(_DONE, change.number, change.command_id)
+    if row is None:
+        raise RevisionMismatchError(f"ticket {change.number} is not in the database")
+    if row["done_revision"] is None:
+        if row["revision"] != change.first_revision - 1:
+            _raise_mismatch(change)
+        return None
+    return Receipt(
+        command_id=change.command_id,
+        first_revision=row["done_first_revision"],
+        revision=row["done_revision"],
+        fingerprint=row["done_fingerprint"],
+        at=row["done_at"],
+        is_repeat=True,
+    )
+
+
+async def _check_named(connection: Connection, change: TicketChange) -> None:
+    """Whom and what the change names must be fit for it."""
+    for event in change.events:
+        if isinstance(event, TicketAssigned):
+            await _check_assignable(connection, event.assignee_id, change)
+        if isinstance(event, TicketEdited) and event.wording_id is not None:
+            await _check_wording(connection, event.wording_id)
+
+
+async def _check_assignable(connection: Connection, person: PersonId, change: TicketChange) -> None:
+    changed = fields_changed_by(change)
+    row = await connection.fetchrow(_ASSIGNABLE, person, change.number, "team" in changed, changed.get("team"))
+    if row is None:
         raise AssigneeUnavailableError(f"{person} is no active agent.")
-    if not in_team:
-        raise AssigneeUnavailableError(f"{person} is not in team {team}.")
+    if not row["in_team"]:
+        raise AssigneeUnavailableError(f"{person} is not in team {row['team']}.")
 
 
 async def _check_wording(connection: Connection, text: TextId) -> None:

@@ -144,12 +144,24 @@ def decide(ticket: Ticket, envelope: CommandEnvelope, now: datetime) -> TicketCh
     )
 
 
+def fields_set_by(event: TicketEvent) -> dict[str, Any]:
+    """The ticket's fields that the event gives a new value, whatever they were before. Not for an opening."""
+    if isinstance(event, TicketEdited):
+        return event.model_dump(exclude_none=True, exclude={"type", "clear"}) | dict.fromkeys(event.clear)
+    return {name: getattr(event, name) for name in event.sets}
+
+
+def fields_changed_by(change: TicketChange) -> dict[str, Any]:
+    """The same for a whole change: its events' fields, the revision and the moment."""
+    changed: dict[str, Any] = {}
+    for event in change.events:
+        changed |= fields_set_by(event)
+    return changed | {"revision": change.last_revision, "updated_at": change.at}
+
+
 def evolve(ticket: Ticket, event: TicketEvent, at: datetime) -> Ticket:
     """The ticket after one more event."""
-    changed: dict[str, Any] = {name: getattr(event, name) for name in event.sets}
-    if isinstance(event, TicketEdited):
-        changed = event.model_dump(exclude_none=True, exclude={"type", "clear"}) | dict.fromkeys(event.clear)
-    return ticket.model_copy(update={**changed, "revision": ticket.revision + 1, "updated_at": at})
+    return ticket.model_copy(update={**fields_set_by(event), "revision": ticket.revision + 1, "updated_at": at})
 
 
 def apply(ticket: Ticket, change: TicketChange) -> Ticket:
