@@ -1,9 +1,16 @@
 """Replies and changes of status on running tickets, each lane on a ticket of its own."""
 
+import functools
+import itertools
+from collections.abc import Awaitable, Callable
+
 from operations.bench import peers
 from operations.bench.figure import Figure, rate_and_latencies
 from operations.bench.ground import Ground
-from operations.bench.load import closed_loop
+from operations.bench.load import Load, Sample, closed_loop, in_turns
+
+ROUNDS = 10
+Measure = Callable[..., Awaitable[Sample]]
 
 
 async def measure_changes(ground: Ground) -> list[Figure]:
@@ -24,24 +31,37 @@ async def _measure(ground: Ground, at_once: int, count: int, seconds: float) -> 
     async def reply(lane: int, _turn: int) -> None:
         await api.reply(admin, numbers[lane])
 
-    async def set_status(lane: int, turn: int) -> None:
-        await api.set_status(admin, numbers[lane], "open" if turn % 2 else "on_hold")
+    statuses = [itertools.cycle(["on_hold", "open"]) for _ in numbers]
 
-    replies = await closed_loop(reply, at_once=at_once, count=count, seconds=seconds)
-    statuses = await closed_loop(set_status, at_once=at_once, count=count, seconds=seconds)
-    engine = await ground.engine_floor.measure_change(at_once=at_once, count=count, seconds=seconds)
-    shown = await ground.engine_floor.measure_change(at_once=at_once, count=count, seconds=seconds, is_shown=True)
-    database = await ground.database_floor.measure_change(at_once=at_once, count=count, seconds=seconds)
+    async def set_status(lane: int, _turn: int) -> None:
+        await api.set_status(admin, numbers[lane], next(statuses[lane]))
+
+    floor = ground.engine_floor
+    names = await floor.warmed_up(at_once)
+
+    def measure(load: Measure) -> Load:
+        return functools.partial(load, at_once=at_once, count=count // ROUNDS, seconds=seconds / ROUNDS)
+
+    replied, changed, engine, shown, database = await in_turns(
+        [
+            measure(functools.partial(closed_loop, reply)),
+            measure(functools.partial(closed_loop, set_status)),
+            measure(functools.partial(floor.measure_change, names)),
+            measure(functools.partial(floor.measure_change, names, is_shown=True)),
+            measure(ground.database_floor.measure_change),
+        ],
+        rounds=ROUNDS,
+    )
     return [
         *rate_and_latencies(
             f"reply, {at_once} at once",
-            replies,
+            replied,
             [("bare engine", engine), ("bare transaction", database)],
             best_peer=peers.REPLY.get(at_once),
         ),
         *rate_and_latencies(
             f"status change, {at_once} at once",
-            statuses,
+            changed,
             [("bare engine", shown), ("bare transaction", database)],
             best_peer=peers.STATUS_CHANGE.get(at_once),
         ),

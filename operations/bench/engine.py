@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,10 +91,17 @@ class EngineFloor:
         if not await wait_until(run, every_s=every_s, timeout_s=600):
             raise BenchError(f"minimal workflows {names} did not start")
 
-    async def measure_change(self, *, at_once: int, count: int, seconds: float, is_shown: bool = False) -> Sample:
-        names = [await self.start() for _ in range(at_once)]
+    async def warmed_up(self, count: int) -> list[str]:
+        """So many that run and have done a change each."""
+        names = [await self.start() for _ in range(count)]
         for name in names:
             await self.change(name)
+        return names
+
+    async def measure_change(
+        self, names: Sequence[str], *, at_once: int, count: int, seconds: float, is_shown: bool = False
+    ) -> Sample:
+        """Changes, each lane on a workflow of its own."""
 
         async def call(lane: int, turn: int) -> None:
             if is_shown:

@@ -37,11 +37,11 @@ class Size:
 
 
 FULL = Size(
-    seconds=30, openings={1: 300, 8: 600, 32: 600}, changes={1: 200, 8: 400}, reads={1: 500, 8: 1000},
+    seconds=30, openings={1: 300, 8: 600, 32: 600}, changes={1: 600, 8: 2000}, reads={1: 500, 8: 1000},
     singles=50, burst=2000, engine_burst=400, listed=10_000,
 )  # fmt: skip
 QUICK = Size(
-    seconds=10, openings={1: 50, 8: 100, 32: 100}, changes={1: 40, 8: 80}, reads={1: 100, 8: 200},
+    seconds=10, openings={1: 50, 8: 100, 32: 100}, changes={1: 100, 8: 240}, reads={1: 100, 8: 200},
     singles=10, burst=100, engine_burst=50, listed=10_000,
 )  # fmt: skip
 

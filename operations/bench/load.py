@@ -41,6 +41,25 @@ class Sample:
         return percentile(self.latencies_s, 0.99) * 1000
 
 
+Load = Callable[[], Awaitable[Sample]]
+
+
+async def in_turns(loads: Sequence[Load], *, rounds: int) -> list[Sample]:
+    """Every load once in each round, what each measured put together.
+
+    What is compared must be measured side by side: on a machine with neighbours a minute can be a third slower than
+    the next one.
+    """
+    measured: list[list[Sample]] = [[] for _ in loads]
+    for _ in range(rounds):
+        for load, samples in zip(loads, measured, strict=True):
+            samples.append(await load())
+    return [
+        Sample([latency for one in samples for latency in one.latencies_s], sum(one.seconds for one in samples))
+        for samples in measured
+    ]
+
+
 async def closed_loop(call: Call, *, at_once: int, count: int, seconds: float) -> Sample:
     """`count` calls, `at_once` at a time, or as many as begin within `seconds`. A failing call ends the measure."""
     latencies: list[float] = []

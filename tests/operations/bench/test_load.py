@@ -1,8 +1,9 @@
 import asyncio
+from functools import partial
 
 import pytest
 
-from operations.bench.load import Sample, closed_loop
+from operations.bench.load import Sample, closed_loop, in_turns
 
 
 async def test_every_call_is_made_once_and_each_lane_counts_its_own() -> None:
@@ -58,3 +59,16 @@ def test_a_sample_tells_rate_and_percentiles() -> None:
     sample = Sample([0.010, 0.020, 0.030, 0.040], seconds=2)
 
     assert (sample.per_second, sample.p50_ms, sample.p99_ms) == (2, 20, 40)
+
+
+async def test_what_is_compared_takes_turns() -> None:
+    order: list[str] = []
+
+    async def load(name: str, latency: float) -> Sample:
+        order.append(name)
+        return Sample([latency], seconds=latency)
+
+    ours, floor = await in_turns([partial(load, "ours", 2.0), partial(load, "floor", 1.0)], rounds=3)
+
+    assert order == ["ours", "floor"] * 3
+    assert (ours, floor) == (Sample([2.0] * 3, 6.0), Sample([1.0] * 3, 3.0))
