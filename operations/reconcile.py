@@ -1,16 +1,16 @@
 """Compares engine and database, reports every difference and mends it: `make reconcile`.
 
 PostgreSQL is the record. A ticket without a workflow gets one, which loads the ticket and goes on from there, so a
-lost engine store is rebuilt by the same run; a workflow that holds another state than the row takes over the row's;
-a workflow without a ticket is ended. Harmless at any time, also while the desk works: a difference counts only when it
-is still there at a second look.
+lost engine store is rebuilt by the same run; a workflow that holds another state than the row takes over the row's; one
+that cannot be replayed begins anew; a workflow without a ticket is ended. Harmless at any time, also while the desk
+works: a difference counts only when it is still there at a second look.
 """
 
 import argparse
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, Literal, TypeVar
 
 from temporalio.client import RPCError
 
@@ -20,9 +20,10 @@ from domain.ids import TicketNumber
 from domain.ticket import Ticket
 from operations.ending import leave
 from settings import Settings
-from workflows.client import EngineUnavailableError, TicketClient, connect, tls_config
+from workflows.client import EngineUnavailableError, TicketClient, WedgedWorkflowError, connect, tls_config
 
 T = TypeVar("T")
+Fault = Literal["missing", "different", "wedged"]
 AT_ONCE = 16
 SECOND_LOOK_SECONDS = 2.0
 MEND_SECONDS = 10.0
@@ -37,6 +38,8 @@ class Findings:
     """Tickets without a running workflow: started."""
     different: list[TicketNumber] = field(default_factory=list)
     """Workflows whose state is not the row's: reloaded."""
+    wedged: list[TicketNumber] = field(default_factory=list)
+    """Workflows that cannot be replayed: begun anew."""
     strays: list[TicketNumber] = field(default_factory=list)
     """Workflows without a ticket: terminated."""
     failing: list[TicketNumber] = field(default_factory=list)
@@ -46,7 +49,7 @@ class Findings:
 
     @property
     def is_clean(self) -> bool:
-        return not (self.missing or self.different or self.strays or self.failing or self.unmended)
+        return not (self.missing or self.different or self.wedged or self.strays or self.failing or self.unmended)
 
     def sentences(self, dry_run: bool) -> list[str]:
         """The report."""
@@ -55,6 +58,7 @@ class Findings:
         for numbers, what, mended in (
             (self.missing, "has no running workflow", f"; it {done} started"),
             (self.different, "differs from its workflow", f"; the workflow {done} reloaded from the database"),
+            (self.wedged, "has a workflow that cannot be replayed", f"; it {done} begun anew"),
             (self.strays, "has a workflow but is not in the database", f"; the workflow {done} terminated"),
             (self.failing, "has a workflow whose tasks keep failing; see the worker's log", ""),
             (self.unmended, "could not be mended (is the worker running?)", ""),
@@ -93,30 +97,40 @@ class Reconciler:
         return self._findings
 
     async def _look(self, ticket: Ticket) -> None:
-        if await self._held(ticket.number) != ticket:
+        if await self._fault_of(ticket) is not None:
             self._suspects.append(ticket.number)
 
     async def _look_again(self, number: TicketNumber) -> None:
-        row, held = await self._store.state(number), await self._held(number)
-        if held == row or row is None:
+        row = await self._store.state(number)
+        fault = None if row is None else await self._fault_of(row)
+        if row is None or fault is None:
             return
-        if held is None:
-            self._findings.missing.append(number)
-        else:
-            self._findings.different.append(number)
+        found, mending = {
+            "missing": (self._findings.missing, self._tickets.start),
+            "different": (self._findings.different, self._tickets.reload),
+            "wedged": (self._findings.wedged, self._tickets.begin_anew),
+        }[fault]
+        found.append(number)
         if not self._dry_run:
-            await self._mend(row, is_missing=held is None)
+            await self._mend(row, mending)
 
-    async def _mend(self, row: Ticket, *, is_missing: bool) -> None:
+    async def _fault_of(self, row: Ticket) -> Fault | None:
+        """What is wrong with the row's workflow."""
         try:
-            if is_missing:
-                await self._tickets.start(row)
-            else:
-                await self._tickets.reload(row)
+            held = await self._tickets.state(row.number)
+        except WedgedWorkflowError:
+            return "wedged"
+        if held is None:
+            return "missing"
+        return None if held == row else "different"
+
+    async def _mend(self, row: Ticket, mending: Callable[[Ticket], Awaitable[Any]]) -> None:
+        try:
+            await mending(row)
             async with asyncio.timeout(MEND_SECONDS):
-                while await self._held(row.number) is None:  # it still loads the ticket
+                while await self._tickets.state(row.number) is None:  # it still loads the ticket
                     await asyncio.sleep(0.2)
-        except (EngineUnavailableError, RPCError, TimeoutError):
+        except (EngineUnavailableError, WedgedWorkflowError, RPCError, TimeoutError):
             self._findings.unmended.append(row.number)
 
     async def _look_for_stray(self, number: TicketNumber) -> None:
@@ -124,9 +138,6 @@ class Reconciler:
             self._findings.strays.append(number)
             if not self._dry_run:
                 await self._tickets.terminate(number, "no such ticket in the database")
-
-    async def _held(self, number: TicketNumber) -> Ticket | None:
-        return await self._tickets.state(number)
 
 
 async def _each(items: Iterable[T], act: Callable[[T], Awaitable[None]]) -> None:

@@ -12,6 +12,7 @@ from temporalio.client import (
     RPCError,
     RPCStatusCode,
     WithStartWorkflowOperation,
+    WorkflowQueryFailedError,
     WorkflowQueryRejectedError,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
@@ -42,6 +43,10 @@ APPLY = "apply"
 
 class EngineUnavailableError(Exception):
     """The engine does not answer; nothing is known to have happened. The same command may be sent again."""
+
+
+class WedgedWorkflowError(Exception):
+    """The ticket's workflow cannot be replayed, so it answers nobody (decision 11); it must begin anew."""
 
 
 class CommandPendingError(Exception):
@@ -99,7 +104,7 @@ class TicketClient:
     def __init__(self, client: Client, timeout_seconds: float, task_queue: str = TASK_QUEUE) -> None:
         self._client = client
         self._timeout = timedelta(seconds=timeout_seconds)
-        self._task_queue = task_queue
+        self.task_queue = task_queue
 
     async def apply(self, ticket: Ticket, envelope: CommandEnvelope) -> Receipt:
         """Have the ticket's workflow do a command; it is started if it does not run.
@@ -142,7 +147,7 @@ class TicketClient:
             TicketWorkflow.run,
             TicketStart(number=ticket.number),
             id=workflow_id(ticket.number),
-            task_queue=self._task_queue,
+            task_queue=self.task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             static_summary=_summary(ticket),
             search_attributes=search_attributes(ticket),
@@ -164,7 +169,7 @@ class TicketClient:
                 TicketWorkflow.run,
                 TicketStart(number=ticket.number),
                 id=workflow_id(ticket.number),
-                task_queue=self._task_queue,
+                task_queue=self.task_queue,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 static_summary=_summary(ticket),
                 search_attributes=search_attributes(ticket),
@@ -174,7 +179,10 @@ class TicketClient:
             raise EngineUnavailableError(str(error)) from error
 
     async def state(self, number: TicketNumber) -> Ticket | None:
-        """The ticket as its workflow holds it; None when none runs. Raises EngineUnavailableError."""
+        """The ticket as its workflow holds it; None when none runs.
+
+        Raises WedgedWorkflowError and EngineUnavailableError.
+        """
         handle = self._client.get_workflow_handle_for(TicketWorkflow.run, workflow_id(number))
         try:
             return await handle.query(
@@ -184,6 +192,8 @@ class TicketClient:
             )
         except WorkflowQueryRejectedError:
             return None
+        except WorkflowQueryFailedError as error:  # the query itself cannot fail, but the replay before it can
+            raise WedgedWorkflowError(f"ticket {number}: {error}") from error
         except (RPCError, RuntimeError) as error:
             if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
                 return None
@@ -215,23 +225,30 @@ class TicketClient:
         return [TicketNumber(int(id.removeprefix(_PREFIX))) for id in found]
 
     async def mend(self, ticket: Ticket) -> bool:
-        """End the ticket's workflow if its tasks keep failing, and start it anew from the database.
+        """Begin the ticket's workflow anew if its tasks keep failing. Returns whether they did.
 
-        Nothing is lost with it: state, commands and what the ticket waits for are all in the database. That is the way
-        out of a history that cannot be replayed, through a release or, rarely, through the SDK itself. Returns whether
-        there was anything to mend.
+        Raises RPCError and EngineUnavailableError.
         """
         handle = self._client.get_workflow_handle(workflow_id(ticket.number))
         described = await handle.describe(rpc_timeout=self._timeout)
         if described.raw_description.pending_workflow_task.attempt < FAILED_ATTEMPTS:
             return False
-        log.error("the workflow of ticket %s keeps failing; it begins anew from the database", ticket.number)
-        await handle.terminate(reason="its tasks kept failing; begun anew from the database")
-        await self.start(ticket)
+        await self.begin_anew(ticket)
         return True
 
+    async def begin_anew(self, ticket: Ticket) -> None:
+        """End the ticket's workflow and start it anew from the database.
+
+        Nothing is lost with it: state, commands and what the ticket waits for are all in the database. That is the way
+        out of a history that cannot be replayed, through a release or, rarely, through the SDK itself. Raises RPCError
+        and EngineUnavailableError.
+        """
+        log.error("the workflow of ticket %s cannot go on; it begins anew from the database", ticket.number)
+        await self.terminate(ticket.number, "could not go on; begun anew from the database")
+        await self.start(ticket)
+
     async def terminate(self, number: TicketNumber, reason: str) -> None:
-        """End a workflow that has no ticket."""
+        """End a workflow: one without a ticket, or one that cannot go on."""
         await self._client.get_workflow_handle(workflow_id(number)).terminate(reason=reason)
 
     async def is_available(self) -> bool:

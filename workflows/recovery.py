@@ -14,9 +14,11 @@ import itertools
 import logging
 from typing import NamedTuple, Protocol
 
+from temporalio.client import RPCError
+
 from domain.ids import TicketNumber
 from domain.ticket import Ticket
-from workflows.client import EngineUnavailableError, TicketClient
+from workflows.client import EngineUnavailableError, TicketClient, WedgedWorkflowError
 
 LATELY_SECONDS = 30
 """How far before the last change an unheard one may lie: a local activity ends within two seconds, a task in ten."""
@@ -68,16 +70,24 @@ class Recovery:
         async def look(ticket: Ticket) -> Sweep:
             async with places:
                 try:
-                    held = await self._tickets.state(ticket.number)
-                    is_behind = held is not None and held.revision < ticket.revision
-                    if is_behind:
-                        await self._tickets.reload(ticket)
-                except EngineUnavailableError:
+                    return Sweep(told=int(await self._tell(ticket)), silent=0)
+                except (EngineUnavailableError, RPCError):
                     return Sweep(told=0, silent=1)
-                return Sweep(told=int(is_behind), silent=0)
 
         looks = await asyncio.gather(*(look(ticket) for ticket in await self._rows.changed_lately(LATELY_SECONDS)))
         return Sweep(told=sum(one.told for one in looks), silent=sum(one.silent for one in looks))
+
+    async def _tell(self, ticket: Ticket) -> bool:
+        """Make the ticket's workflow hold its row. Returns whether it did not."""
+        try:
+            held = await self._tickets.state(ticket.number)
+        except WedgedWorkflowError:
+            await self._tickets.begin_anew(ticket)
+            return True
+        is_behind = held is not None and held.revision < ticket.revision
+        if is_behind:
+            await self._tickets.reload(ticket)
+        return is_behind
 
     async def _mend(self) -> None:
         """Begin workflows whose tasks keep failing anew from the database, also if nobody touches their tickets."""

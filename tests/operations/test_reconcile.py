@@ -2,21 +2,22 @@
 
 from collections.abc import AsyncIterator
 
+import pytest
 from temporalio.client import WorkflowExecutionStatus
 
 from domain.ids import TicketNumber
 from operations.reconcile import Findings, Reconciler
 from tests import factories
-from tests.workflows.engine_desk import EngineDesk, eventually
-from workflows.client import TicketClient, workflow_id
+from tests.workflows.engine_desk import EngineDesk, eventually, wedged
+from workflows.client import TicketClient, WedgedWorkflowError, workflow_id
 from workflows.ticket import TicketStart, TicketWorkflow
 
 
 class OnlyOne(TicketClient):
     """A client that sees one running workflow: those of other tests' desks are no strays of this one."""
 
-    def __init__(self, desk: EngineDesk, number: TicketNumber | None) -> None:
-        super().__init__(desk.client, 30, desk.task_queue)
+    def __init__(self, desk: EngineDesk, number: TicketNumber | None, task_queue: str | None = None) -> None:
+        super().__init__(desk.client, 30, task_queue or desk.task_queue)
         self._number = number
 
     async def running(self) -> AsyncIterator[TicketNumber]:
@@ -27,9 +28,9 @@ class OnlyOne(TicketClient):
         return []
 
 
-async def reconciled(desk: EngineDesk, *, dry_run: bool = False) -> Findings:
+async def reconciled(desk: EngineDesk, *, dry_run: bool = False, task_queue: str | None = None) -> Findings:
     """What a run finds of this desk's tickets."""
-    return await Reconciler(desk.store, OnlyOne(desk, None), dry_run=dry_run).run()
+    return await Reconciler(desk.store, OnlyOne(desk, None, task_queue), dry_run=dry_run).run()
 
 
 async def test_a_desk_in_order_has_nothing_to_mend(desk: EngineDesk) -> None:
@@ -62,6 +63,21 @@ async def test_a_workflow_takes_over_what_the_restored_database_says(desk: Engin
     state = await desk.state(ticket)
     assert state is not None
     assert state.priority == "urgent"
+
+
+async def test_a_ticket_that_cannot_be_replayed_begins_anew(desk: EngineDesk) -> None:
+    async with wedged(desk) as (ticket, tickets):
+        told = await reconciled(desk, dry_run=True)
+        assert told.wedged == [ticket.number]
+        report = "\n".join(told.sentences(dry_run=True))
+        assert "has a workflow that cannot be replayed; it would be begun anew." in report
+        with pytest.raises(WedgedWorkflowError):
+            await tickets.state(ticket.number)
+
+        mended = await reconciled(desk, task_queue=tickets.task_queue)
+
+        assert (mended.wedged, mended.unmended) == ([ticket.number], [])
+        assert await tickets.state(ticket.number) == ticket
 
 
 async def test_a_workflow_without_a_ticket_is_ended(desk: EngineDesk) -> None:

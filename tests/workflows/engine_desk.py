@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import asyncpg
+from temporalio import workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.tickets import TicketActivities, TicketRecords
 from database.pool import Pool, open_pool
@@ -28,6 +29,8 @@ from workflows.ticket import TicketWorkflow
 T = TypeVar("T")
 PATIENCE_SECONDS = 60
 """How long a command may take before its caller gives up; only a fault takes that long."""
+UNTIL_IT_WAITS = 5
+"""Events of a workflow that has started its first timer."""
 
 
 async def eventually(ask: Callable[[], Awaitable[T]], is_right: Callable[[T], bool]) -> T:
@@ -128,6 +131,30 @@ async def tickets_worker(
         **options,
     ):
         yield
+
+
+@workflow.defn(name="TicketWorkflow")
+class _ForgottenWorkflow:
+    """What no present code does: it waits before it loads its ticket."""
+
+    @workflow.run
+    async def run(self, start: Any) -> str:
+        await workflow.sleep(3600)
+        return "over"
+
+
+@asynccontextmanager
+async def wedged(desk: EngineDesk) -> AsyncIterator[tuple[Ticket, TicketClient]]:
+    """A ticket whose workflow's history the present code cannot replay, and the client whose worker would have to."""
+    ticket, queue = await desk.open(), f"wedged-{uuid4().hex}"
+    tickets = TicketClient(desk.client, PATIENCE_SECONDS, queue)
+    async with Worker(
+        desk.client, task_queue=queue, workflows=[_ForgottenWorkflow], workflow_runner=UnsandboxedWorkflowRunner()
+    ):
+        await tickets.start(ticket)
+        await eventually(lambda: desk.history_length(ticket), lambda length: length >= UNTIL_IT_WAITS)
+    async with tickets_worker(desk.client, desk.store, queue):
+        yield ticket, tickets
 
 
 @asynccontextmanager

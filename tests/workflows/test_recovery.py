@@ -4,22 +4,29 @@ import asyncio
 import contextlib
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from domain.ids import TicketNumber
 from domain.lifecycle import decide
 from domain.ticket import Ticket
 from domain.ticket_commands import SnoozeTicket
 from tests import factories
-from tests.workflows.engine_desk import EngineDesk, eventually
-from workflows.client import EngineUnavailableError, TicketClient
+from tests.workflows.engine_desk import EngineDesk, eventually, wedged
+from workflows.client import EngineUnavailableError, TicketClient, WedgedWorkflowError
 from workflows.recovery import Recovery
+
+
+async def snoozed(desk: EngineDesk, ticket: Ticket) -> Ticket:
+    """The ticket's row after a snooze that was stored and no more."""
+    now = datetime.now(UTC)
+    snooze = factories.envelope(SnoozeTicket(until=now + timedelta(days=1)), actor=factories.BY_AGENT)
+    await desk.store.record(decide(ticket, snooze, now))
+    return await desk.row(ticket.number)
 
 
 async def stored_unheard(desk: EngineDesk, ticket: Ticket) -> Ticket:
     """The ticket's row after a snooze that its workflow knows nothing of."""
-    now = datetime.now(UTC)
-    snooze = factories.envelope(SnoozeTicket(until=now + timedelta(days=1)), actor=factories.BY_AGENT)
-    await desk.store.record(decide(ticket, snooze, now))
-    row = await desk.row(ticket.number)
+    row = await snoozed(desk, ticket)
     assert row.snoozed
     assert await desk.state(ticket) == ticket
     return row
@@ -57,6 +64,17 @@ async def test_what_lies_long_before_the_last_change_is_left_alone(desk: EngineD
 
     assert late.number in changed
     assert early.number not in changed
+
+
+async def test_a_sweep_begins_a_ticket_anew_that_cannot_be_replayed(desk: EngineDesk) -> None:
+    async with wedged(desk) as (ticket, tickets):
+        with pytest.raises(WedgedWorkflowError):
+            await tickets.state(ticket.number)
+        row = await snoozed(desk, ticket)
+
+        assert await Recovery(RowsOf(desk, ticket), tickets).sweep() == (1, 0)
+
+        await eventually(lambda: tickets.state(ticket.number), lambda state: state == row)
 
 
 class RowsOf:
