@@ -22,6 +22,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.tickets import TicketActivities
 from database.bell import Bell
 from database.pool import Pool, open_pool
+from database.sla_terms import SlaTermsStore
 from database.starts import StartRequestStore
 from database.tickets import START_BELL, TicketStore
 from settings import Settings
@@ -56,7 +57,7 @@ def build_worker(
     runner: WorkflowRunner | None = None,
 ) -> Worker:
     """The worker with everything it runs. With a build id its tickets are pinned to it until they continue as new."""
-    activities = TicketActivities(TicketStore(pool))
+    activities = TicketActivities(TicketStore(pool), SlaTermsStore(pool))
     deployment = None
     if build_id is not None:
         deployment = WorkerDeploymentConfig(

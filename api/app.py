@@ -25,6 +25,7 @@ from database.bell import Bell
 from database.events import EventLog
 from database.people import DirectoryStore, PeopleStore
 from database.pool import open_pool
+from database.sla_terms import SlaTermsStore
 from database.ticket_lists import TicketLists
 from database.tickets import BELL, TicketStore
 from domain.lifecycle import LifecycleRules
@@ -75,6 +76,7 @@ async def build_desk(settings: Settings) -> Desk:
         settings=settings,
         pool=pool,
         tickets=TicketStore(pool),
+        terms=SlaTermsStore(pool),
         lists=TicketLists(pool),
         events=events,
         people=people_store,

@@ -8,8 +8,9 @@ from pydantic import BaseModel, Field
 
 from api.ticket_models import ActorRef, TimelineEntry
 from database.events import EventRecord, StreamCursor, TimelineRecord
+from domain.sla_clock import TicketSla, sla_state
 
-_NOT_SPOKEN = ("type", "wording_id", "text_id", "auto_close_days", "reopen_days")
+_NOT_SPOKEN = ("type", "wording_id", "text_id", "auto_close_days", "reopen_days", "segments")
 
 
 class Event(BaseModel):
@@ -32,13 +33,37 @@ def spoken_change(record: EventRecord | TimelineRecord) -> dict[str, Any]:
     for field, value in stored.items():
         if field in _NOT_SPOKEN or (record.type == "ticket.edited" and value is None):
             continue
-        if field in names:
+        if field == "sla":
+            change |= _spoken_sla(value, internal=record.internal)
+        elif field in names:
             change[field.removesuffix("_id")] = None if value is None else {"id": value, "name": names[field]}
         elif field == "clear":
             change |= dict.fromkeys(value)
         else:
             change[field] = value
     return change
+
+
+def _spoken_sla(stored: dict[str, Any] | None, *, internal: bool) -> dict[str, Any]:
+    """What a list row needs of the clocks. Those of the desk's own are only in events that the desk alone may see."""
+    if stored is None:
+        return {}
+    sla = TicketSla.model_validate(stored)
+    clocks = [
+        {
+            "target": clock.target,
+            "audience": clock.audience,
+            "cycle": clock.cycle,
+            "state": clock.state,
+            "due_at": clock.due_at,
+            "warn_at": clock.warnings[0].at if clock.warnings else None,
+            "met_at": clock.met_at,
+            "breached_at": clock.breached_at,
+        }
+        for clock in sla.clocks
+        if internal or clock.audience == "customer"
+    ]
+    return {"sla_state": sla_state(sla), "sla": clocks}
 
 
 def event_of(record: EventRecord) -> Event:

@@ -9,6 +9,7 @@ from database.bell import Bell
 from database.events import EventLog
 from database.people import DirectoryStore, PeopleStore
 from database.pool import Pool
+from database.sla_terms import SlaTermsStore
 from database.ticket_lists import TicketLists
 from database.tickets import TicketStore
 from domain.lifecycle import LifecycleRules
@@ -23,6 +24,7 @@ class Desk:
     settings: Settings
     pool: Pool
     tickets: TicketStore
+    terms: SlaTermsStore
     lists: TicketLists
     events: EventLog
     people: PeopleStore

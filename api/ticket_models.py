@@ -8,8 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.texts import Line, Text
 from database.ticket_rows import TicketRecord
-from domain.access import Reader, allowed_statuses
+from domain.access import Reader, allowed_statuses, may_see_internal
 from domain.ids import PersonId, TicketNumber
+from domain.sla_clock import Audience, Clock, ClockState, SlaState, Target, sla_state
+from domain.sla_keeping import Calendars, used_by
 from domain.ticket import MAX_BODY, MAX_TITLE, Priority, Slug, Status
 from domain.ticket_commands import Labels, Minutes, Moment
 
@@ -89,16 +91,19 @@ class PersonRef(BaseModel):
 
 
 class SlaClock(BaseModel):
-    """One clock of the ticket."""
+    """One clock of the ticket. Seconds are those that count: of working time, where the policy says so."""
 
-    target: str
-    state: str
-    due_at: datetime | None
+    target: Target
+    audience: Audience
+    cycle: int = Field(description="How often this clock began: anew with each reopening, or each wait for an answer.")
+    state: ClockState
+    goal_seconds: int
+    due_at: datetime | None = Field(description="None while it is paused.")
     warn_at: datetime | None
     met_at: datetime | None
     breached_at: datetime | None
     elapsed_seconds: int
-    remaining_seconds: int | None
+    remaining_seconds: int | None = Field(description="Below zero when it is late; None when it is over.")
 
 
 class TicketOut(BaseModel):
@@ -120,7 +125,7 @@ class TicketOut(BaseModel):
     escalation_level: int
     snoozed: bool
     snoozed_until: datetime | None
-    sla_state: Literal["ok", "at_risk", "breached", "paused", "none"]
+    sla_state: SlaState
     next_due_at: datetime | None
     sla: tuple[SlaClock, ...]
     allowed_transitions: tuple[Status, ...]
@@ -194,10 +199,33 @@ class CommandOut(BaseModel):
     revision: int | None
 
 
-def spoken_ticket(record: TicketRecord, reader: Reader, now: datetime) -> dict[str, Any]:
+def spoken_clocks(record: TicketRecord, reader: Reader, now: datetime, calendars: Calendars) -> list[dict[str, Any]]:
+    """The ticket's clocks as they stand: to the requester those of the promise to them, to the desk its own too."""
+    internal = may_see_internal(reader, record)
+    clocks = () if record.sla is None else record.sla.clocks
+    return [_spoken_clock(clock, now, calendars) for clock in clocks if internal or clock.audience == "customer"]
+
+
+def _spoken_clock(clock: Clock, now: datetime, calendars: Calendars) -> dict[str, Any]:
+    used = used_by(clock, now, calendars)
+    return {
+        "target": clock.target,
+        "audience": clock.audience,
+        "cycle": clock.cycle,
+        "state": clock.state,
+        "goal_seconds": int(clock.goal.total_seconds()),
+        "due_at": clock.due_at,
+        "warn_at": clock.warnings[0].at if clock.warnings else None,
+        "met_at": clock.met_at,
+        "breached_at": clock.breached_at,
+        "elapsed_seconds": int(used.total_seconds()),
+        "remaining_seconds": int((clock.goal - used).total_seconds()) if clock.is_open else None,
+    }
+
+
+def spoken_ticket(record: TicketRecord, reader: Reader, now: datetime, calendars: Calendars) -> dict[str, Any]:
     """The ticket as this reader sees it: a TicketOut, not yet JSON. A test holds that the model takes it as it is."""
     assignee = None if record.assignee_id is None else {"id": record.assignee_id, "name": record.assignee_name}
-    is_finished = record.status in (Status.RESOLVED, Status.CLOSED)
     return {
         "number": record.number,
         "title": record.title,
@@ -215,9 +243,9 @@ def spoken_ticket(record: TicketRecord, reader: Reader, now: datetime) -> dict[s
         "escalation_level": record.escalation_level,
         "snoozed": record.snoozed,
         "snoozed_until": record.snoozed_until,
-        "sla_state": "none",
-        "next_due_at": None if is_finished else record.due_at,
-        "sla": (),
+        "sla_state": sla_state(record.sla),
+        "next_due_at": record.ticket.next_due_at,
+        "sla": spoken_clocks(record, reader, now, calendars),
         "allowed_transitions": allowed_statuses(reader, record, now),
         "revision": record.revision,
         "created_at": record.created_at,

@@ -17,9 +17,12 @@ from domain.access import Reader, check_command, check_open, ticket_scope
 from domain.errors import DomainError, IdempotencyKeyReusedError, TicketNotFoundError
 from domain.ids import PersonId, TextId, TicketNumber
 from domain.lifecycle import open_ticket as decide_opening
-from domain.lifecycle import opening
+from domain.lifecycle import opened, opening
+from domain.sla_keeping import begin
+from domain.sla_policy import first_match
 from domain.ticket import Priority, Slug, Status, Ticket
 from domain.ticket_commands import Clearable, CommandEnvelope, EditTicket, OpenTicket, Receipt, TicketCommand
+from domain.ticket_events import TicketOpened
 
 router = APIRouter(prefix="/tickets", tags=["tickets"])
 _TEXTS = UUID("0b7c64b7-4f0e-4a55-9f1d-6f6f0f5a7d21")
@@ -62,7 +65,7 @@ async def answer_again(desk: Desk, reader: Reader, number: TicketNumber, key: Co
     """
     receipt = await _done(desk, reader, number, key)
     record = None if receipt is None else await desk.tickets.read_as_of(number, receipt.revision)
-    return answer(record or _raise_not_found(number), reader)
+    return await answer(desk, record or _raise_not_found(number), reader)
 
 
 async def send(
@@ -106,21 +109,30 @@ async def _done(desk: Desk, reader: Reader, number: TicketNumber, key: CommandKe
 async def changed(desk: Desk, reader: Reader, number: TicketNumber) -> Response:
     """The ticket after a change."""
     record = await desk.tickets.read(number)
-    return answer(record or _raise_not_found(number), reader)
+    return await answer(desk, record or _raise_not_found(number), reader)
 
 
 def _raise_not_found(number: TicketNumber) -> NoReturn:
     raise TicketNotFoundError(f"There is no ticket {number}.")
 
 
-def answer(record: TicketRecord, reader: Reader, status_code: int = 200, **headers: str) -> Response:
+async def answer(desk: Desk, record: TicketRecord, reader: Reader, status_code: int = 200, **headers: str) -> Response:
     """A TicketOut with its ETag."""
+    calendars = await desk.terms.calendars_of([record.sla])
     return Response(
-        to_json(spoken_ticket(record, reader, datetime.now(UTC))),
+        to_json(spoken_ticket(record, reader, datetime.now(UTC), calendars)),
         status_code=status_code,
         headers={"ETag": f'"{record.revision}"', **headers},
         media_type="application/json",
     )
+
+
+async def with_clocks(desk: Desk, event: TicketOpened, number: TicketNumber, now: datetime) -> TicketOpened:
+    """The opening with the clocks that begin with it."""
+    offer = await desk.terms.offer_to(event.requester_id)
+    ticket = opened(number, event, now)
+    sla = begin(ticket, first_match(offer.terms, ticket, offer.tier), desk.terms.zone_data)
+    return event.model_copy(update={"sla": sla})
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, response_model=TicketOut)
@@ -143,6 +155,7 @@ async def open_ticket(body: NewTicket, desk: InDesk, signed: Signed, key: Key) -
     now = datetime.now(UTC)
     event = decide_opening(command, desk.rules, now)
     number = await desk.tickets.next_number()
+    event = await with_clocks(desk, event, number, now)
     change = opening(number, key.id, key.fingerprint, reader.actor, event, now)
     made = await desk.tickets.open(change, NewWording(wording, reader.id, body.title, body.description))
     if made.fingerprint != key.fingerprint:
@@ -151,7 +164,7 @@ async def open_ticket(body: NewTicket, desk: InDesk, signed: Signed, key: Key) -
         record = opened_record(change, body.title, body.description, signed.person.name)
     else:
         record = await desk.tickets.read_as_of(made.number, 1) or _raise_not_found(made.number)
-    return answer(record, reader, status.HTTP_201_CREATED, Location=f"/api/tickets/{made.number}")
+    return await answer(desk, record, reader, status.HTTP_201_CREATED, Location=f"/api/tickets/{made.number}")
 
 
 @router.get("", response_model=TicketPageOut)
@@ -186,9 +199,9 @@ async def list_tickets(
         text=q.strip() or None if q else None,
     )
     page = await desk.lists.page(ticket_scope(reader), wanted, sort, limit, cursor)
-    now = datetime.now(UTC)
+    now, calendars = datetime.now(UTC), await desk.terms.calendars_of(record.sla for record in page.items)
     body = {
-        "items": [spoken_ticket(record, reader, now) for record in page.items],
+        "items": [spoken_ticket(record, reader, now, calendars) for record in page.items],
         "next_cursor": page.next_cursor,
         "stream_cursor": str(page.stream_cursor),
     }
@@ -198,7 +211,7 @@ async def list_tickets(
 @router.get("/{number}", response_model=TicketOut)
 async def get_ticket(number: Number, desk: InDesk, reader: AsReader) -> Response:
     """One ticket."""
-    return answer(await visible(desk, reader, number), reader)
+    return await answer(desk, await visible(desk, reader, number), reader)
 
 
 @router.patch("/{number}", response_model=TicketOut)

@@ -40,4 +40,6 @@ async def get_pending(number: Number, desk: InDesk, reader: AsReader) -> Pending
     """Every moment at which the ticket will act by itself, and why."""
     record = await visible(desk, reader, number)
     moments = pending_moments(record.ticket)
-    return PendingMomentsOut(items=[PendingMomentOut(**moment.model_dump()) for moment in moments])
+    if not may_see_internal(reader, record):
+        moments = [moment for moment in moments if not moment.kind.startswith("sla_")]
+    return PendingMomentsOut(items=[PendingMomentOut(**moment.model_dump(exclude={"command"})) for moment in moments])

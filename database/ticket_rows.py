@@ -4,9 +4,11 @@ from datetime import datetime
 from typing import Any, NamedTuple, cast
 
 import asyncpg
+from pydantic_core import to_json
 
 from domain.ids import PersonId, TextId, TicketNumber
 from domain.lifecycle import opened
+from domain.sla_clock import Clock, TicketSla, sla_due_at, sla_state
 from domain.ticket import Priority, Slug, Status, Ticket
 from domain.ticket_events import TicketChange, TicketOpened
 
@@ -45,6 +47,7 @@ class TicketRecord(NamedTuple):
     first_responded_at: datetime | None
     resolved_at: datetime | None
     closed_at: datetime | None
+    sla: TicketSla | None
     title: str
     description: str
     requester_name: str
@@ -76,18 +79,18 @@ def ticket_of(row: asyncpg.Record) -> Ticket:
 def record_of(row: asyncpg.Record) -> TicketRecord:
     """The record from a row of RECORD_SELECT; further columns are ignored."""
     record = TicketRecord._make(row[: len(TicketRecord._fields)])
-    return record._replace(status=_STATUS[record.status], priority=_PRIORITY[record.priority])
+    return record._replace(status=_STATUS[record.status], priority=_PRIORITY[record.priority], sla=_sla_of(row["sla"]))
 
 
 def record_from(ticket: Ticket, names: asyncpg.Record) -> TicketRecord:
     """The record of a ticket with its wording and names, in the order of the record's last fields."""
-    return TicketRecord(*values_of(ticket), *names.values())
+    return TicketRecord(*fields_of(ticket), *names.values())
 
 
 def opened_record(change: TicketChange, title: str, description: str, requester_name: str) -> TicketRecord:
     """The record of a ticket that was stored just now, so that it need not be read back."""
     ticket = opened(change.number, cast(TicketOpened, change.events[0]), change.at)
-    return TicketRecord._make((*values_of(ticket), title, description, requester_name, None))
+    return TicketRecord._make((*fields_of(ticket), title, description, requester_name, None))
 
 
 def _ticket(values: dict[str, Any]) -> Ticket:
@@ -96,12 +99,71 @@ def _ticket(values: dict[str, Any]) -> Ticket:
     values["priority"] = _PRIORITY[values["priority"]]
     values["required_skills"] = tuple(values["required_skills"])
     values["tags"] = tuple(values["tags"])
+    if isinstance(values["sla"], str):
+        values["sla"] = _sla_of(values["sla"])
     return Ticket.model_construct(_fields_set=None, **values)
 
 
-def values_of(ticket: Ticket) -> list[Any]:
-    """The row's values in the order of COLUMNS."""
+def _sla_of(data: str | None) -> TicketSla | None:
+    return None if data is None else TicketSla.model_validate_json(data)
+
+
+def fields_of(ticket: Ticket) -> list[Any]:
+    """The ticket's fields in the order of COLUMNS."""
     return [getattr(ticket, name) for name in COLUMNS]
+
+
+def as_columns(fields: dict[str, Any]) -> dict[str, Any]:
+    """Columns and their values for some of the ticket's fields: the clocks come with what is searched and sorted by."""
+    sla = fields.get("sla")
+    if not isinstance(sla, TicketSla):
+        return fields
+    derived = {"sla": sla.model_dump_json(), "sla_state": sla_state(sla), "sla_due_at": sla_due_at(sla)}
+    return {**fields, **derived}
+
+
+def clock_rows(sla: TicketSla | None) -> str:
+    """The rows of `sla_clocks`, as JSON."""
+    return to_json([] if sla is None else [_clock_row(clock) for clock in sla.clocks]).decode()
+
+
+def _clock_row(clock: Clock) -> dict[str, Any]:
+    return {
+        "audience": clock.audience,
+        "target": clock.target,
+        "cycle": clock.cycle,
+        "phase": clock.phase,
+        "goal_seconds": clock.goal.total_seconds(),
+        "used_seconds": clock.used.total_seconds(),
+        "policy_version": clock.policy_version,
+        "calendar_version": clock.calendar_version,
+        "started_at": clock.started_at,
+        "since": clock.since,
+        "due_at": clock.due_at,
+        "breached_at": clock.breached_at,
+        "ended_at": clock.ended_at,
+    }
+
+
+CLOCK_COLUMNS: dict[str, str] = {
+    "audience": "text",
+    "target": "text",
+    "cycle": "int",
+    "phase": "text",
+    "goal_seconds": "double precision",
+    "used_seconds": "double precision",
+    "policy_version": "int",
+    "calendar_version": "int",
+    "started_at": "timestamptz",
+    "since": "timestamptz",
+    "due_at": "timestamptz",
+    "breached_at": "timestamptz",
+    "ended_at": "timestamptz",
+}
+"""The columns of `sla_clocks` beside the ticket's number, with their types."""
+CLOCK_FIELDS = ", ".join(CLOCK_COLUMNS)
+CLOCK_TYPES = ", ".join(f"{name} {type}" for name, type in CLOCK_COLUMNS.items())
+CLOCKS_KEPT = ", ".join(f"{name} = excluded.{name}" for name in CLOCK_COLUMNS)
 
 
 class NewWording(NamedTuple):

@@ -7,6 +7,9 @@ import asyncpg
 
 from database.pool import PATIENT_SECONDS, Connection, Pool
 from database.ticket_rows import (
+    CLOCK_FIELDS,
+    CLOCK_TYPES,
+    CLOCKS_KEPT,
     COLUMNS,
     RECORD_FROM,
     RECORD_SELECT,
@@ -14,10 +17,12 @@ from database.ticket_rows import (
     NewWording,
     Opening,
     TicketRecord,
+    as_columns,
+    clock_rows,
+    fields_of,
     record_from,
     record_of,
     ticket_of,
-    values_of,
 )
 from domain.errors import (
     AssigneeUnavailableError,
@@ -37,6 +42,7 @@ BELL = "tickets_changed"
 START_BELL = "start_requested"
 
 
+_ROW = (*COLUMNS, "sla_state", "sla_due_at")
 _OPEN = f"""
 with command as (
     insert into ticket_commands (id, ticket_number, fingerprint, first_revision, revision, at)
@@ -44,8 +50,11 @@ with command as (
     on conflict (id) do nothing
     returning ticket_number
 ), ticket as (
-    insert into tickets ({", ".join(COLUMNS)})
-    select {", ".join(f"${place}" for place in range(14, 14 + len(COLUMNS)))} from command
+    insert into tickets ({", ".join(_ROW)})
+    select {", ".join(f"${place}" for place in range(15, 15 + len(_ROW)))} from command
+), clocks as (
+    insert into sla_clocks (ticket_number, {CLOCK_FIELDS})
+    select ticket_number, {CLOCK_FIELDS} from command, jsonb_to_recordset($14::jsonb) as c ({CLOCK_TYPES})
 ), wording as (
     insert into ticket_texts (id, ticket_number, author_id, title, body)
     select $5, ticket_number, $6, $7, $8 from command
@@ -73,6 +82,13 @@ def _record_statement(changed: tuple[str, ...]) -> str:
     whose columns stay. Without effect when the row has moved on meanwhile.
     """
     columns = ", ".join(f"{name} = ${place}" for place, name in enumerate(changed, start=14))
+    clocks = f"${14 + len(changed)}::jsonb"
+    keep_clocks = f"""
+), clocks as (
+    insert into sla_clocks (ticket_number, {CLOCK_FIELDS})
+    select row.number, {CLOCK_FIELDS} from row, jsonb_to_recordset({clocks}) as c ({CLOCK_TYPES})
+    on conflict (ticket_number, audience, target, cycle) do update set {CLOCKS_KEPT}
+"""
     return f"""
 with row as (
     update tickets set {columns}
@@ -87,7 +103,7 @@ with row as (
     select 'tickets', type, $5, number, revision, $6, $7, $8, internal, text_id, data
     from row, unnest($9::text[], $10::int[], $11::boolean[], $12::uuid[], $13::jsonb[])
         as new (type, revision, internal, text_id, data)
-)
+{keep_clocks if "sla" in changed else ""})
 select pg_notify('{BELL}', '') from row
 """
 
@@ -119,6 +135,7 @@ class TicketStore:
         """
         event = cast(TicketOpened, change.events[0])
         ticket = opened(change.number, event, change.at)
+        row = {"sla_state": "none", "sla_due_at": None} | as_columns(dict(zip(COLUMNS, fields_of(ticket), strict=True)))
         actor = change.actor
         try:
             made = await self._pool.fetchrow(
@@ -136,7 +153,8 @@ class TicketStore:
                 actor.id,
                 actor.role,
                 event.model_dump_json(),
-                *values_of(ticket),
+                clock_rows(ticket.sla),
+                *[row[name] for name in _ROW],
             )
         except asyncpg.ForeignKeyViolationError as error:
             raise _unknown_reference(error) from error
@@ -175,7 +193,9 @@ class TicketStore:
             if done is not None:
                 return done
             await _check_named(connection, change)
-        changed = fields_changed_by(change)
+        fields = fields_changed_by(change)
+        changed = as_columns(fields)
+        clocks = [clock_rows(fields["sla"])] if "sla" in fields else []
         is_written = await connection.fetchrow(
             _record_statement(tuple(changed)),
             change.command_id,
@@ -192,6 +212,7 @@ class TicketStore:
             [getattr(event, "text_id", None) or getattr(event, "wording_id", None) for event in change.events],
             [event.model_dump_json() for event in change.events],
             *changed.values(),
+            *clocks,
         )
         if is_written is None:
             # Somebody wrote before us: another change, or this very one.

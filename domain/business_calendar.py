@@ -6,12 +6,15 @@ span belongs to the date on which it begins, also when it ends after
 midnight: a holiday takes away the spans that begin on it, and leaves the evening before whole.
 """
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
+from importlib.metadata import version
+from importlib.resources import files
 from itertools import pairwise
 from typing import Annotated, NamedTuple, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -19,15 +22,31 @@ MINUTES_A_DAY = 24 * 60
 DAY = timedelta(days=1)
 HORIZON = timedelta(days=5 * 366)
 """How far ahead is looked for working time; a calendar that has none within five years has none."""
+_ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,3}")
 _PROBE = timedelta(hours=6)
 """Zones never change their offset twice within less."""
 
 
+@lru_cache
+def time_zone(name: str) -> ZoneInfo:
+    """A zone of the pinned `tzdata` package, on every machine the same. Raises ValueError for an unknown name."""
+    file = files("tzdata").joinpath("zoneinfo", name)
+    if not _ZONE_NAME.fullmatch(name) or not file.is_file():
+        raise ValueError(f"there is no time zone {name!r}")
+    with file.open("rb") as data:
+        try:
+            return ZoneInfo.from_file(data, key=name)
+        except ValueError as error:
+            raise ValueError(f"there is no time zone {name!r}") from error
+
+
+def zone_data_version() -> str:
+    """The version of the time-zone data that all moments are computed with, as `2026.1`."""
+    return version("tzdata")
+
+
 def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f"there is no time zone {name!r}") from error
+    time_zone(name)
     return name
 
 
@@ -93,6 +112,10 @@ class BusinessCalendar(BaseModel):
         for day in self.special_days:
             _refuse_overlaps(_laid_out((day.spans,), round_and_round=False))
         return self
+
+
+ALWAYS_OPEN = BusinessCalendar(zone="UTC", always_open=True)
+"""What wall-clock time is counted by."""
 
 
 class Interval(NamedTuple):
@@ -205,7 +228,7 @@ def _changes(zone: str, year: int) -> tuple[datetime, ...]:
 
 
 def _offset(zone: str, at: datetime) -> timedelta:
-    return at.astimezone(ZoneInfo(zone)).utcoffset() or timedelta()
+    return at.astimezone(time_zone(zone)).utcoffset() or timedelta()
 
 
 def _laid_out(days: tuple[Day, ...], *, round_and_round: bool) -> list[tuple[int, int]]:

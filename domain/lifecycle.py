@@ -13,11 +13,13 @@ from pydantic import BaseModel, ConfigDict
 from domain import errors
 from domain.ids import CommandId, TicketNumber
 from domain.people import Actor
+from domain.sla_clock import breached, warned
 from domain.ticket import MAX_ESCALATION_LEVEL, Status, Ticket
 from domain.ticket_commands import (
     AddReply,
     AssignTicket,
     AutoCloseTicket,
+    BreachTarget,
     ChangeStatus,
     ClaimTicket,
     CommandEnvelope,
@@ -28,6 +30,7 @@ from domain.ticket_commands import (
     SnoozeTicket,
     UnassignTicket,
     WakeTicket,
+    WarnOfTarget,
 )
 from domain.ticket_events import (
     StatusReason,
@@ -41,6 +44,8 @@ from domain.ticket_events import (
     TicketNoted,
     TicketOpened,
     TicketReplied,
+    TicketSlaBreached,
+    TicketSlaWarned,
     TicketSnoozed,
     TicketStatusChanged,
     TicketUnassigned,
@@ -316,6 +321,22 @@ def _auto_close(ticket: Ticket, command: AutoCloseTicket, actor: Actor, now: dat
     return _to_status(ticket, S.CLOSED, "auto_closed", now)
 
 
+def _warn(ticket: Ticket, command: WarnOfTarget, actor: Actor, now: datetime) -> list[TicketEvent]:
+    clock = None if ticket.sla is None else ticket.sla.at(command.clock)
+    sla = None if ticket.sla is None else warned(ticket.sla, command.clock, command.percent, now)
+    if clock is None or clock.due_at is None or sla is None:
+        return []
+    return [TicketSlaWarned(**command.clock._asdict(), percent=command.percent, clock_due_at=clock.due_at, sla=sla)]
+
+
+def _breach(ticket: Ticket, command: BreachTarget, actor: Actor, now: datetime) -> list[TicketEvent]:
+    clock = None if ticket.sla is None else ticket.sla.at(command.clock)
+    sla = None if ticket.sla is None else breached(ticket.sla, command.clock, now)
+    if clock is None or clock.due_at is None or sla is None:
+        return []
+    return [TicketSlaBreached(**command.clock._asdict(), clock_due_at=clock.due_at, sla=sla)]
+
+
 _RULES: dict[type[BaseModel], Callable[[Ticket, Any, Actor, datetime], list[TicketEvent]]] = {
     EditTicket: _edit,
     AddReply: _reply,
@@ -328,8 +349,10 @@ _RULES: dict[type[BaseModel], Callable[[Ticket, Any, Actor, datetime], list[Tick
     SnoozeTicket: _snooze,
     WakeTicket: _wake,
     AutoCloseTicket: _auto_close,
+    WarnOfTarget: _warn,
+    BreachTarget: _breach,
 }
-_ALLOWED_WHEN_CLOSED = (ChangeStatus, AutoCloseTicket)
+_ALLOWED_WHEN_CLOSED = (ChangeStatus, AutoCloseTicket, WarnOfTarget, BreachTarget)
 
 
 def _to_status(ticket: Ticket, status: Status, reason: StatusReason, now: datetime) -> list[TicketEvent]:

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from domain.ids import PersonId, TextId, TicketNumber
+from domain.sla_clock import TicketSla, sla_due_at
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 """A short name made for machines: a team, category, skill or tag."""
@@ -67,8 +68,16 @@ class Ticket(BaseModel):
     first_responded_at: datetime | None = None
     resolved_at: datetime | None = None
     closed_at: datetime | None = None
+    sla: TicketSla | None = None
+    """Its clocks; None until it has been matched with the policies."""
 
     @property
     def is_finished(self) -> bool:
         """Whether the work is over (resolved or closed); it may still be reopened."""
         return self.status in (Status.RESOLVED, Status.CLOSED)
+
+    @property
+    def next_due_at(self) -> datetime | None:
+        """By when something must happen next: the earliest due moment of its clocks, or its own due date."""
+        moments = [sla_due_at(self.sla), None if self.is_finished else self.due_at]
+        return min((moment for moment in moments if moment is not None), default=None)

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from domain.ids import CommandId, PersonId, TextId
 from domain.people import Actor
+from domain.sla_clock import Audience, ClockKey, Target
 from domain.ticket import MAX_ESCALATION_LEVEL, MAX_ESTIMATED_MINUTES, MAX_LABELS, Priority, Slug, Status
 
 Labels = Annotated[tuple[Slug, ...], Field(max_length=MAX_LABELS)]
@@ -128,6 +129,29 @@ class AutoCloseTicket(_Command):
     type: Literal["auto_close"] = "auto_close"
 
 
+class _ClockCommand(_Command):
+    audience: Audience
+    target: Target
+    cycle: int
+
+    @property
+    def clock(self) -> ClockKey:
+        return ClockKey(self.audience, self.target, self.cycle)
+
+
+class WarnOfTarget(_ClockCommand):
+    """A share of a clock's goal is used up. A timer's command: without effect when overtaken."""
+
+    type: Literal["warn_of_target"] = "warn_of_target"
+    percent: int
+
+
+class BreachTarget(_ClockCommand):
+    """All of a clock's goal is used up. A timer's command: without effect when overtaken."""
+
+    type: Literal["breach_target"] = "breach_target"
+
+
 TicketCommand = Annotated[
     EditTicket
     | AddReply
@@ -139,7 +163,9 @@ TicketCommand = Annotated[
     | DeescalateTicket
     | SnoozeTicket
     | WakeTicket
-    | AutoCloseTicket,
+    | AutoCloseTicket
+    | WarnOfTarget
+    | BreachTarget,
     Field(discriminator="type"),
 ]
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from domain.ids import CommandId, PersonId, TextId, TicketNumber
 from domain.people import Actor
+from domain.sla_clock import Audience, Segment, Target, TicketSla
 from domain.ticket import Priority, Slug, Status
 from domain.ticket_commands import Clearable
 
@@ -40,6 +41,7 @@ class TicketOpened(_Event):
     tags: tuple[Slug, ...]
     auto_close_days: int
     reopen_days: int
+    sla: TicketSla | None = None
 
 
 class TicketEdited(_Event):
@@ -134,6 +136,43 @@ class TicketWoken(_Event):
     reason: WakeReason
 
 
+class TicketSlaChanged(_Event):
+    """The clocks were kept over the events before it: here is how they stand, and what they counted until then."""
+
+    type: Literal["ticket.sla_changed"] = "ticket.sla_changed"
+    sets = ("sla",)
+    is_internal = True
+    sla: TicketSla
+    segments: tuple[Segment, ...] = ()
+
+
+class TicketSlaWarned(_Event):
+    """A share of a clock's goal is used up."""
+
+    type: Literal["ticket.sla_warning"] = "ticket.sla_warning"
+    sets = ("sla",)
+    is_internal = True
+    audience: Audience
+    target: Target
+    cycle: int
+    percent: int
+    clock_due_at: datetime
+    sla: TicketSla
+
+
+class TicketSlaBreached(_Event):
+    """All of a clock's goal is used up, and the target is not met."""
+
+    type: Literal["ticket.sla_breached"] = "ticket.sla_breached"
+    sets = ("sla",)
+    is_internal = True
+    audience: Audience
+    target: Target
+    cycle: int
+    clock_due_at: datetime
+    sla: TicketSla
+
+
 class CommandRefused(_Event):
     """A signal asked for something illegal; nothing else changed. `command` is its type as far as it could be read."""
 
@@ -156,6 +195,9 @@ TicketEvent = Annotated[
     | TicketDeescalated
     | TicketSnoozed
     | TicketWoken
+    | TicketSlaChanged
+    | TicketSlaWarned
+    | TicketSlaBreached
     | CommandRefused,
     Field(discriminator="type"),
 ]
@@ -178,6 +220,10 @@ class TicketChange(BaseModel):
     at: datetime
     first_revision: int
     events: tuple[TicketEvent, ...]
+
+    def followed_by(self, *events: TicketEvent) -> "TicketChange":
+        """The same change with what it entails."""
+        return self.model_copy(update={"events": (*self.events, *events)})
 
     @property
     def last_revision(self) -> int:

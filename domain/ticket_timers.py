@@ -6,10 +6,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from domain.lifecycle import auto_close_at, reopen_until
+from domain.sla_clock import SlaMoment, sla_moments
 from domain.ticket import Status, Ticket
-from domain.ticket_commands import AutoCloseTicket, TicketCommand, WakeTicket
+from domain.ticket_commands import AutoCloseTicket, BreachTarget, TicketCommand, WakeTicket, WarnOfTarget
 
-TimerKind = Literal["wake", "auto_close", "reopen_window_ends"]
+TimerKind = Literal["wake", "auto_close", "reopen_window_ends", "sla_warning", "sla_breach"]
 
 
 class PendingMoment(BaseModel):
@@ -20,29 +21,44 @@ class PendingMoment(BaseModel):
     at: datetime
     kind: TimerKind
     cause: str
+    command: TicketCommand | None = None
+    """What the moment brings when it comes; None when the ticket's life simply ends there."""
 
-
-_COMMANDS: dict[TimerKind, TicketCommand] = {"wake": WakeTicket(), "auto_close": AutoCloseTicket()}
+    @property
+    def name(self) -> str:
+        """Tells it from every other moment that the ticket waits for at the same revision."""
+        return self.kind if self.command is None else f"{self.kind}:{self.command.model_dump_json()}"
 
 
 def pending_moments(ticket: Ticket) -> list[PendingMoment]:
     """Every moment that the ticket waits for, earliest first."""
     moments = []
     if ticket.snoozed_until is not None:
-        moments.append(PendingMoment(at=ticket.snoozed_until, kind="wake", cause="snoozed until then"))
+        moments.append(
+            PendingMoment(at=ticket.snoozed_until, kind="wake", cause="snoozed until then", command=WakeTicket())
+        )
     if ticket.status is Status.RESOLVED:
         days = ticket.auto_close_days
         cause = f"closes {days} days after it was resolved unless the requester writes"
-        moments.append(PendingMoment(at=auto_close_at(ticket), kind="auto_close", cause=cause))
+        closing = AutoCloseTicket()
+        moments.append(PendingMoment(at=auto_close_at(ticket), kind="auto_close", cause=cause, command=closing))
     if ticket.status is Status.CLOSED:
         cause = f"may be reopened for {ticket.reopen_days} days"
         moments.append(PendingMoment(at=reopen_until(ticket), kind="reopen_window_ends", cause=cause))
+    if ticket.sla is not None:
+        moments += [_pending(moment) for moment in sla_moments(ticket.sla)]
     return sorted(moments, key=lambda moment: moment.at)
 
 
-def command_at(moment: PendingMoment) -> TicketCommand | None:
-    """The command that the moment brings when it comes; None when the ticket's life simply ends there."""
-    return _COMMANDS.get(moment.kind)
+def _pending(moment: SlaMoment) -> PendingMoment:
+    clock, key = moment.clock, moment.clock.key._asdict()
+    whose = "" if clock.audience == "customer" else "the team's "
+    if moment.percent is None:
+        cause = f"{whose}{clock.target} is due"
+        return PendingMoment(at=moment.at, kind="sla_breach", cause=cause, command=BreachTarget(**key))
+    cause = f"{moment.percent} % of {whose}{clock.target} will be used"
+    warning = WarnOfTarget(**key, percent=moment.percent)
+    return PendingMoment(at=moment.at, kind="sla_warning", cause=cause, command=warning)
 
 
 def describe_wait(ticket: Ticket) -> str:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
+from domain.sla_clock import sla_state
 from domain.ticket import Ticket
 
 TICKET_STATUS = SearchAttributeKey.for_keyword("TicketStatus")
@@ -30,14 +31,15 @@ NOBODY = "none"
 
 def search_attributes(ticket: Ticket) -> TypedSearchAttributes:
     """The attributes of a ticket in this state."""
-    due = [SearchAttributePair(NEXT_DUE_AT, ticket.due_at)] if ticket.due_at and not ticket.is_finished else []
+    soonest = ticket.next_due_at
+    due = [] if soonest is None else [SearchAttributePair(NEXT_DUE_AT, soonest)]
     return TypedSearchAttributes(
         [
             SearchAttributePair(TICKET_STATUS, ticket.status.value),
             SearchAttributePair(TICKET_PRIORITY, ticket.priority.value),
             SearchAttributePair(TICKET_TEAM, ticket.team or NOBODY),
             SearchAttributePair(TICKET_ASSIGNEE, str(ticket.assignee_id or NOBODY)),
-            SearchAttributePair(SLA_STATE, NOBODY),
+            SearchAttributePair(SLA_STATE, sla_state(ticket.sla)),
             *due,
         ]
     )

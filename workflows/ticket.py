@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
     from activities.failures import refusal_of
-    from activities.tickets import TicketActivities
+    from activities.tickets import Recorded, TicketActivities
     from domain.command_memory import CommandMemory
     from domain.errors import DomainError, InvalidError, RevisionMismatchError, TicketNotFoundError
     from domain.ids import CommandId, TicketNumber, command_id_for_signal, command_id_for_timer
@@ -26,7 +26,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.ticket import Ticket
     from domain.ticket_commands import CommandEnvelope, Receipt, TicketCommand
     from domain.ticket_events import CommandRefused, TicketChange
-    from domain.ticket_timers import PendingMoment, command_at, describe_wait, pending_moments
+    from domain.ticket_timers import PendingMoment, describe_wait, pending_moments
     from workflows.search_attributes import search_attributes
 
 QUICK_SECONDS = 2
@@ -160,13 +160,34 @@ class TicketWorkflow:
                 return known
             if self._is_behind(envelope):
                 await self._load()
+            await self._do_what_came_before(envelope)
+            return await self._carry_out_and_take_over(envelope)
+
+    async def _do_what_came_before(self, envelope: CommandEnvelope) -> None:
+        """A moment that lies before the command comes before it, also when its timer has yet to ring."""
+        while (ticket := self._ticket) is not None:
+            moment = self._next_moment()
+            if moment is None or moment.at >= self._moment_of(envelope, ticket):
+                return
+            earlier = _envelope_at(moment, ticket)
+            if earlier is None:
+                return
             try:
-                receipt, ticket = await self._carry_out(envelope)
-            except RevisionMismatchError:
-                await self._load()
-                receipt, ticket = await self._carry_out(envelope)
-            self._take_over(ticket, receipt)
-            return receipt
+                receipt = await self._carry_out_and_take_over(earlier)
+            except DomainError as refusal:
+                workflow.logger.error("timer refused", extra={"timer": moment.kind, "fault": refusal.code})
+                return
+            if receipt.revision == ticket.revision:
+                return
+
+    async def _carry_out_and_take_over(self, envelope: CommandEnvelope) -> Receipt:
+        try:
+            receipt, ticket = await self._carry_out(envelope)
+        except RevisionMismatchError:
+            await self._load()
+            receipt, ticket = await self._carry_out(envelope)
+        self._take_over(ticket, receipt)
+        return receipt
 
     async def _carry_out(self, envelope: CommandEnvelope) -> tuple[Receipt, Ticket]:
         if self._ticket is None:
@@ -192,11 +213,12 @@ class TicketWorkflow:
                 at=change.at,
             )
             return unchanged, ticket
-        receipt: Receipt = await self._quickly_or_patiently(
+        recorded: Recorded = await self._quickly_or_patiently(
             TicketActivities.record, change, f"revision {change.last_revision}: {change.events[0].type}"
         )
+        receipt = recorded.receipt
         if not receipt.is_repeat:
-            return receipt, apply(ticket, change)
+            return receipt, apply(ticket, change.followed_by(*recorded.entailed))
         await self._load()  # an attempt whose worker or engine died had stored it: the row says what it came to
         return receipt, self._ticket or ticket
 
@@ -314,12 +336,11 @@ class TicketWorkflow:
     async def _do_what_is_due(self, rung: PendingMoment) -> None:
         """Turn the moment that has come into its command. Time and people use one path."""
         moment, ticket = self._due(rung), self._ticket
-        command = None if moment is None else command_at(moment)
-        if moment is None or ticket is None or command is None:
+        envelope = None if moment is None or ticket is None else _envelope_at(moment, ticket)
+        if moment is None or ticket is None or envelope is None:
             return
-        timer = command_id_for_timer(ticket.number, ticket.revision, moment.kind)
         try:
-            await self._apply(CommandEnvelope(id=timer, actor=TIMER, command=command, at=moment.at))
+            await self._apply(envelope)
         except Exception as error:  # noqa: BLE001  a fault in a timer must not wedge the ticket
             workflow.logger.error("timer failed", extra={"timer": moment.kind, "fault": type(error).__name__})
         if self._ticket is not None and self._ticket.revision == ticket.revision:
@@ -328,7 +349,7 @@ class TicketWorkflow:
     def _is_over(self, rung: PendingMoment) -> bool:
         """Whether the ring was the end of the reopen window."""
         moment = self._due(rung)
-        return moment is not None and command_at(moment) is None
+        return moment is not None and moment.command is None
 
     # Housekeeping.
 
@@ -372,6 +393,14 @@ class TicketWorkflow:
         given = message.get("id") if isinstance(message, dict) else None
         source = f"id:{given}" if isinstance(given, str) else f"{workflow.info().run_id}:{self._signals_seen}"
         return command_id_for_signal(self._number, source)
+
+
+def _envelope_at(moment: PendingMoment, ticket: Ticket) -> CommandEnvelope | None:
+    """What a moment brings when it comes. Time and people use one path."""
+    if moment.command is None:
+        return None
+    timer = command_id_for_timer(ticket.number, ticket.revision, moment.name)
+    return CommandEnvelope(id=timer, actor=TIMER, command=moment.command, at=moment.at)
 
 
 _OURS = {"NextDueAt"}

@@ -8,13 +8,14 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.failures import refusal_of
-from activities.tickets import TicketActivities
+from activities.tickets import Recorded, TicketActivities
 from domain.errors import AssigneeUnavailableError, DomainError, RevisionMismatchError, UnknownReferenceError
 from domain.ids import TicketNumber
 from domain.ticket import Ticket
 from domain.ticket_commands import Receipt
 from domain.ticket_events import TicketAssigned, TicketChange
 from tests.factories import AGENT, NOW, NUMBER, change, ticket
+from tests.workflows.records import NoTerms
 
 ASSIGNED = change(ticket(), TicketAssigned(assignee_id=AGENT, previous_id=None), fingerprint="digest")
 RECEIPT = Receipt(command_id=ASSIGNED.command_id, first_revision=2, revision=2, fingerprint="digest", at=NOW)
@@ -32,6 +33,9 @@ class FakeRecords:
         assert self._answer is None or isinstance(self._answer, Ticket)
         return self._answer
 
+    async def state(self, number: TicketNumber) -> Ticket | None:
+        return await self.load(number)
+
     async def record(self, change: TicketChange) -> Receipt:
         self.asked.append(change)
         if isinstance(self._answer, Exception):
@@ -48,14 +52,14 @@ async def run(activity: Callable[[Any], Awaitable[Any]], argument: object) -> An
 async def test_a_ticket_is_loaded_as_the_records_have_it(found: Ticket | None) -> None:
     records = FakeRecords(found)
 
-    assert await run(TicketActivities(records).load_ticket, NUMBER) == found
+    assert await run(TicketActivities(records, NoTerms()).load_ticket, NUMBER) == found
     assert records.asked == [NUMBER]
 
 
 async def test_a_change_is_recorded_and_answered_with_its_receipt() -> None:
     records = FakeRecords(RECEIPT)
 
-    assert await run(TicketActivities(records).record, ASSIGNED) == RECEIPT
+    assert await run(TicketActivities(records, NoTerms()).record, ASSIGNED) == Recorded(receipt=RECEIPT)
     assert records.asked == [ASSIGNED]
 
 
@@ -70,7 +74,7 @@ async def test_a_change_is_recorded_and_answered_with_its_receipt() -> None:
 )
 async def test_a_refusal_is_a_failure_with_its_code_that_is_never_retried(refusal: DomainError) -> None:
     with pytest.raises(ApplicationError) as failure:
-        await run(TicketActivities(FakeRecords(refusal)).record, ASSIGNED)
+        await run(TicketActivities(FakeRecords(refusal), NoTerms()).record, ASSIGNED)
 
     assert (failure.value.type, failure.value.message) == (refusal.code, refusal.detail)
     assert failure.value.non_retryable
@@ -81,7 +85,7 @@ async def test_a_refusal_is_a_failure_with_its_code_that_is_never_retried(refusa
 @pytest.mark.parametrize("fault", [ConnectionError("the database is away"), ValueError("a bug")], ids=repr)
 async def test_a_fault_stays_a_fault_and_is_retried(fault: Exception) -> None:
     with pytest.raises(type(fault)) as raised:
-        await run(TicketActivities(FakeRecords(fault)).record, ASSIGNED)
+        await run(TicketActivities(FakeRecords(fault), NoTerms()).record, ASSIGNED)
 
     assert raised.value is fault
     assert refusal_of(raised.value) is None

@@ -111,7 +111,10 @@ async def test_notes_are_never_shown_to_requesters(
     shown = await timeline_of(requester, number)
     assert [entry["type"] for entry in shown] == ["ticket.opened", "ticket.replied", "ticket.status_changed"]
     desk = await timeline_of(agent, number)
-    assert [entry["body"] for entry in desk if entry["internal"]] == ["Plantednote"]
+    assert [(entry["type"], entry["body"]) for entry in desk if entry["internal"]] == [
+        ("ticket.noted", "Plantednote"),
+        ("ticket.sla_changed", None),
+    ]
     for path in ("", "/timeline", "/pending"):
         assert "Plantednote" not in (await requester.get(f"/api/tickets/{number}{path}")).text
     assert "Plantednote" not in (await requester.get("/api/tickets?q=Plantednote")).text

@@ -53,7 +53,7 @@ async def test_what_happens_arrives_once_and_in_order(
         await do(agent, number, "status", {"status": "resolved"})
         seen = [
             message
-            for message in await stream.until(lambda message: message.what == ("ticket.status_changed", number, 7))
+            for message in await stream.until(lambda message: message.what == ("ticket.sla_changed", number, 10))
             if message.data["ticket"] == number
         ]
 
@@ -62,18 +62,22 @@ async def test_what_happens_arrives_once_and_in_order(
         ("ticket.assigned", number, 2),
         ("ticket.replied", number, 3),
         ("ticket.status_changed", number, 4),
-        ("ticket.escalated", number, 5),
-        ("ticket.edited", number, 6),
-        ("ticket.status_changed", number, 7),
+        ("ticket.sla_changed", number, 5),
+        ("ticket.escalated", number, 6),
+        ("ticket.edited", number, 7),
+        ("ticket.sla_changed", number, 8),
+        ("ticket.status_changed", number, 9),
+        ("ticket.sla_changed", number, 10),
     ]
     changes = [message.data["change"] for message in seen]
     me = {"id": str(api.people["agent"].id), "name": "Alex Agent"}
     assert changes[0]["title"] == "The printer is on fire"
     assert changes[1]["assignee"] == me
     assert "body" not in changes[2]
-    assert changes[5]["title"] == "New title"
-    assert changes[5]["priority"] == "high"
-    assert (changes[6]["status"], changes[6]["previous"]) == ("resolved", "open")
+    assert changes[6]["title"] == "New title"
+    assert [clock["state"] for clock in changes[-1]["sla"]] == ["met", "met"]
+    assert changes[6]["priority"] == "high"
+    assert (changes[8]["status"], changes[8]["previous"]) == ("resolved", "open")
     assert all(message.data["actor"] == {"kind": "person", **me} for message in seen[1:])
     assert "Which printer?" not in str(seen)
     ids = [message.id for message in seen]

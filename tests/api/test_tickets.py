@@ -44,7 +44,7 @@ async def test_a_ticket_is_opened_with_everything_one_can_say(api: ApiDesk, requ
     assert ticket["title"] == "The printer is on fire"
     assert (ticket["status"], ticket["revision"], ticket["assignee"]) == ("new", 1, None)
     assert ticket["requester"] == {"id": str(api.people["requester"].id), "name": "Robin Requester"}
-    assert ticket["next_due_at"] == asked["due_at"]
+    assert ticket["next_due_at"] == min(asked["due_at"], *[clock["due_at"] for clock in ticket["sla"]])
     assert await ticket_of(requester, ticket["number"]) == ticket
 
 
@@ -137,8 +137,8 @@ async def test_escalation_and_snooze(agent: httpx2.AsyncClient, ticket: dict[str
     snoozed = await do(agent, number, "snooze", {"until": until})
     assert (snoozed["snoozed"], snoozed["snoozed_until"]) == (True, until)
     pending = (await agent.get(f"{path}/pending")).json()["items"]
-    assert [(moment["at"], moment["kind"]) for moment in pending] == [(until, "wake")]
-    assert pending[0]["cause"]
+    assert (until, "wake") in [(moment["at"], moment["kind"]) for moment in pending]
+    assert all(moment["cause"] for moment in pending)
     assert (await do(agent, number, "wake"))["snoozed"] is False
     assert_problem(await agent.post(f"{path}/wake"), 409, "not_snoozed")
     assert (await do(agent, number, "snooze"))["snoozed_until"] is None

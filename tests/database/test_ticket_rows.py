@@ -9,7 +9,7 @@ from domain.ticket import Priority, Status, Ticket
 from tests.database.storing import stored_ticket
 from tests.factories import NOW
 
-ONLY_FOR_SORTING = {"priority_rank"}
+ONLY_FOR_SORTING = {"priority_rank", "sla_state", "sla_due_at", "next_due_at"}
 
 
 async def test_the_row_has_a_column_for_every_field_of_the_ticket(pool: Pool) -> None:

@@ -27,7 +27,7 @@ from domain.ticket_commands import (
     WakeTicket,
 )
 from domain.ticket_events import TicketChange, TicketOpened, TicketStatusChanged
-from domain.ticket_timers import command_at, describe_wait, pending_moments
+from domain.ticket_timers import describe_wait, pending_moments
 from tests.factories import (
     AGENT,
     BILLING_AGENT,
@@ -192,7 +192,7 @@ def test_a_moment_that_comes_is_spent_by_its_command(life: Any) -> None:
     """Were it still pending afterwards, the timer would ring for ever."""
     ticket = lived(life)[1][-1]
     for moment in pending_moments(ticket):
-        command = command_at(moment)
+        command = moment.command
         if command is None:
             continue
         rung = apply(ticket, decide(ticket, envelope(command, actor=TIMER), moment.at))

@@ -1,9 +1,11 @@
 """Events as they are kept: each comes back as what it was."""
 
+from datetime import timedelta
 from typing import get_args
 
 import pytest
 
+from domain.sla_clock import Clock, PlannedWarning, Segment, TicketSla
 from domain.ticket import Priority, Status, Ticket
 from domain.ticket_events import (
     TICKET_EVENT,
@@ -17,6 +19,9 @@ from domain.ticket_events import (
     TicketNoted,
     TicketOpened,
     TicketReplied,
+    TicketSlaBreached,
+    TicketSlaChanged,
+    TicketSlaWarned,
     TicketSnoozed,
     TicketStatusChanged,
     TicketUnassigned,
@@ -26,6 +31,34 @@ from tests.factories import AGENT, NOW, OTHER_AGENT, opening_change, text_id
 
 KINDS: tuple[type[TicketEvent], ...] = get_args(get_args(TicketEvent)[0])
 
+CLOCK = Clock(
+    target="resolution",
+    cycle=2,
+    goal=timedelta(minutes=60),
+    policy_version=3,
+    calendar_version=4,
+    started_at=NOW,
+    since=NOW,
+    used=timedelta(seconds=1, microseconds=1),
+    why="reopened",
+    due_at=NOW + timedelta(hours=1),
+    warnings=(PlannedWarning(percent=50, at=NOW),),
+)
+SLA = TicketSla(policy_version=3, calendar_version=4, zone_data="2026.1", clocks=(CLOCK,))
+SEGMENT = Segment(
+    target="resolution",
+    audience="customer",
+    cycle=1,
+    phase="paused",
+    since=NOW,
+    until=NOW + timedelta(hours=1),
+    used=timedelta(),
+    why="status became pending",
+    time="business",
+    policy_version=3,
+    calendar_version=4,
+    zone_data="2026.1",
+)
 EVENTS: list[TicketEvent] = [
     opening_change(due_at=NOW, at=NOW.replace(year=2029), tags=("vip",), team="support").events[0],
     TicketEdited(priority=Priority.HIGH, due_at=NOW, tags=("vip",), clear=("estimated_minutes",)),
@@ -41,6 +74,9 @@ EVENTS: list[TicketEvent] = [
     TicketDeescalated(),
     TicketSnoozed(snoozed_until=NOW),
     TicketWoken(reason="moment_came"),
+    TicketSlaChanged(sla=SLA, segments=(SEGMENT,)),
+    TicketSlaWarned(audience="customer", target="resolution", cycle=2, percent=50, clock_due_at=NOW, sla=SLA),
+    TicketSlaBreached(audience="team", target="first_response", cycle=1, clock_due_at=NOW, sla=SLA),
     CommandRefused(command="claim", code="ticket_closed"),
 ]
 
@@ -71,8 +107,14 @@ def test_a_field_named_like_one_of_the_tickets_is_its_new_value(kind: type[Ticke
         assert shared == set(kind.sets)
 
 
-def test_notes_and_refusals_are_the_desks() -> None:
-    assert {kind for kind in KINDS if kind.is_internal} == {TicketNoted, CommandRefused}
+def test_notes_clocks_and_refusals_are_the_desks() -> None:
+    assert {kind for kind in KINDS if kind.is_internal} == {
+        TicketNoted,
+        TicketSlaChanged,
+        TicketSlaWarned,
+        TicketSlaBreached,
+        CommandRefused,
+    }
 
 
 def test_everything_that_an_edit_may_empty_can_be_empty() -> None:

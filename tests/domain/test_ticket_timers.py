@@ -7,7 +7,7 @@ import pytest
 
 from domain.ticket import Status
 from domain.ticket_commands import AutoCloseTicket, TicketCommand, WakeTicket
-from domain.ticket_timers import PendingMoment, TimerKind, command_at, describe_wait, pending_moments
+from domain.ticket_timers import TimerKind, describe_wait, pending_moments
 from tests.factories import NOW, ticket
 
 LATER = NOW + timedelta(hours=1)
@@ -63,11 +63,17 @@ def test_every_moment_says_why(changes: dict[str, Any], cause: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "command"),
-    [("wake", WakeTicket()), ("auto_close", AutoCloseTicket()), ("reopen_window_ends", None)],
+    ("changes", "kind", "command"),
+    [
+        ({"snoozed": True, "snoozed_until": LATER}, "wake", WakeTicket()),
+        ({"status": "resolved"}, "auto_close", AutoCloseTicket()),
+        ({"status": "closed"}, "reopen_window_ends", None),
+    ],
 )
-def test_a_moment_brings_its_command(kind: TimerKind, command: TicketCommand | None) -> None:
-    assert command_at(PendingMoment(at=LATER, kind=kind, cause="")) == command
+def test_a_moment_brings_its_command(changes: dict[str, Any], kind: TimerKind, command: TicketCommand | None) -> None:
+    (moment,) = pending_moments(ticket(**changes))
+
+    assert (moment.kind, moment.command) == (kind, command)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,16 @@
 """Records that the tests hold in their hands: in memory, or in front of the real ones and faulty on demand."""
 
 import asyncio
+from collections.abc import Callable, Iterable
 
 from activities.tickets import TicketRecords
+from domain.business_calendar import BusinessCalendar
 from domain.errors import RevisionMismatchError
-from domain.ids import CommandId, TicketNumber
+from domain.ids import CommandId, PersonId, TicketNumber
 from domain.lifecycle import apply
-from domain.ticket import Ticket
+from domain.sla_clock import TicketSla
+from domain.sla_policy import Terms
+from domain.ticket import Slug, Ticket
 from domain.ticket_commands import Receipt
 from domain.ticket_events import TicketChange, TicketEvent
 
@@ -17,14 +21,19 @@ class RecordsInMemory:
     def __init__(self) -> None:
         self.tickets: dict[TicketNumber, Ticket] = {}
         self.events: dict[TicketNumber, list[TicketEvent]] = {}
+        self.changes: dict[TicketNumber, list[TicketChange]] = {}
         self._receipts: dict[CommandId, Receipt] = {}
 
     def put(self, ticket: Ticket) -> Ticket:
         self.tickets[ticket.number] = ticket
         self.events[ticket.number] = []
+        self.changes[ticket.number] = []
         return ticket
 
     async def load(self, number: TicketNumber) -> Ticket | None:
+        return self.tickets.get(number)
+
+    async def state(self, number: TicketNumber) -> Ticket | None:
         return self.tickets.get(number)
 
     async def record(self, change: TicketChange) -> Receipt:
@@ -43,6 +52,7 @@ class RecordsInMemory:
         )
         self.tickets[change.number] = after
         self.events[change.number] += change.events
+        self.changes[change.number].append(change)
         self._receipts[change.command_id] = receipt
         return receipt
 
@@ -60,6 +70,9 @@ class FaultyRecords:
     async def load(self, number: TicketNumber) -> Ticket | None:
         await self._fail()
         return await self._records.load(number)
+
+    async def state(self, number: TicketNumber) -> Ticket | None:
+        return await self._records.state(number)
 
     async def record(self, change: TicketChange) -> Receipt:
         await self._fail()
@@ -80,3 +93,18 @@ class FaultyRecords:
             self._attempted.notify_all()
         if self.is_down:
             raise ConnectionError("the database is away")
+
+
+class NoTerms:
+    """A desk without policies: its tickets have no clocks."""
+
+    zone_data = "none"
+
+    async def offer_to(self, requester: PersonId) -> tuple[Slug, tuple[Terms, ...]]:
+        return "standard", ()
+
+    async def terms_of(self, sla: TicketSla | None) -> Terms | None:
+        return None
+
+    async def calendars_of(self, slas: Iterable[TicketSla | None]) -> Callable[[int], BusinessCalendar]:
+        return dict[int, BusinessCalendar]().__getitem__

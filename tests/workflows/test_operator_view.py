@@ -48,7 +48,7 @@ async def test_a_new_ticket_is_searchable_from_its_start(desk: EngineDesk) -> No
 
 
 async def test_the_attributes_follow_the_ticket(desk: EngineDesk, ticket: Ticket) -> None:
-    due_at = datetime.now(UTC).replace(microsecond=0) + timedelta(days=2)
+    due_at = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=30)
     await desk.send(ticket, AssignTicket(assignee_id=factories.AGENT))
     await desk.send(ticket, EditTicket(due_at=due_at, priority=Priority.URGENT))
     with_due_date = await attributes(desk, ticket)
@@ -56,6 +56,7 @@ async def test_the_attributes_follow_the_ticket(desk: EngineDesk, ticket: Ticket
     resolved = await attributes(desk, ticket)
 
     assert (with_due_date["NextDueAt"], with_due_date["TicketPriority"]) == (due_at, "urgent")
+    assert with_due_date["SlaState"] == "ok", "its clocks began with the priority that a policy knows"
     assert with_due_date["TicketAssignee"] == str(factories.AGENT)
     assert (resolved["NextDueAt"], resolved["TicketStatus"], resolved["TicketTeam"]) == (None, "resolved", NOBODY)
 

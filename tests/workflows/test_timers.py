@@ -3,29 +3,23 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
-from uuid import uuid4
 
 import pytest
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.testing import WorkflowEnvironment
 
 from domain.errors import TicketClosedError
-from domain.people import Actor
-from domain.ticket import Status, Ticket
+from domain.ticket import Status
 from domain.ticket_commands import (
     AddReply,
     ChangeStatus,
     EditTicket,
     EscalateTicket,
-    Receipt,
     SnoozeTicket,
-    TicketCommand,
 )
 from tests import factories
-from tests.workflows.engine_desk import eventually, tickets_worker
-from tests.workflows.records import FaultyRecords, RecordsInMemory
-from workflows.client import TicketClient, connect, workflow_id
+from tests.workflows.engine_desk import eventually
+from tests.workflows.timed_desk import TimedDesk, timed_desk
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -34,67 +28,9 @@ AUTO_CLOSE = timedelta(days=factories.RULES.auto_close_days)
 REOPEN_WINDOW = timedelta(days=factories.RULES.reopen_days)
 
 
-class TimedDesk:
-    """A desk whose records are in memory and whose days pass at once."""
-
-    def __init__(self, environment: WorkflowEnvironment, tickets: TicketClient) -> None:
-        self._environment = environment
-        self._tickets = tickets
-        self.memory = RecordsInMemory()
-        self.records = FaultyRecords(self.memory)
-
-    async def running(self, **changes: Any) -> Ticket:
-        """A ticket opened now, whose workflow runs."""
-        now = await self._environment.get_current_time()
-        number = uuid4().int % 2**40
-        ticket = self.memory.put(factories.ticket(number=number, created_at=now, updated_at=now, **changes))
-        await self._tickets.start(ticket)
-        await eventually(lambda: self._tickets.state(ticket.number), lambda state: state is not None)
-        return ticket
-
-    async def send(self, ticket: Ticket, command: TicketCommand, actor: Actor = factories.BY_AGENT) -> Receipt:
-        return await self._tickets.apply(ticket, factories.envelope(command, actor=actor))
-
-    async def at(self, after: timedelta) -> Any:
-        """The moment so long after now."""
-        return await self._environment.get_current_time() + after
-
-    async def passes(self, time: timedelta) -> None:
-        await self._environment.sleep(time)
-
-    def row(self, ticket: Ticket) -> Ticket:
-        return self.memory.tickets[ticket.number]
-
-    async def becomes(self, ticket: Ticket, status: Status) -> Ticket:
-        """The ticket once it has this status."""
-
-        async def row() -> Ticket:
-            return self.row(ticket)
-
-        return await eventually(row, lambda row: row.status is status)
-
-    async def settled(self, ticket: Ticket) -> Ticket:
-        """The ticket, when whatever was due has been done: it answers only after that."""
-        await self._environment.client.get_workflow_handle(workflow_id(ticket.number)).execute_update("reload")
-        return self.row(ticket)
-
-    async def run_status(self, ticket: Ticket) -> WorkflowExecutionStatus | None:
-        handle = self._environment.client.get_workflow_handle(workflow_id(ticket.number))
-        return (await handle.describe()).status
-
-    def types(self, ticket: Ticket) -> list[str]:
-        return [event.type for event in self.memory.events[ticket.number]]
-
-
 @pytest.fixture(scope="module")
 async def desk(time_skipping_env: WorkflowEnvironment) -> AsyncIterator[TimedDesk]:
-    """One worker for all these tests: the clock stands still while any ticket's task finds no worker."""
-    queue = f"timers-{uuid4()}"
-    client = await connect(
-        time_skipping_env.client.service_client.config.target_host, time_skipping_env.client.namespace
-    )
-    desk = TimedDesk(time_skipping_env, TicketClient(client, 30, queue))
-    async with tickets_worker(client, desk.records, queue):
+    async with timed_desk(time_skipping_env) as desk:
         yield desk
 
 

@@ -1,0 +1,165 @@
+"""SLA: calendars and policies in versions, the tickets' clocks, and when an event was recorded."""
+
+import json
+
+from alembic import op
+from sqlalchemy import text
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+TABLES = (
+    """
+    create table sla_calendars (
+        id int primary key generated always as identity,
+        name text not null,
+        is_deleted boolean not null default false,
+        created_at timestamptz not null default now()
+    )
+    """,
+    "create unique index sla_calendars_name on sla_calendars (lower(name)) where not is_deleted",
+    """
+    create table sla_calendar_versions (
+        id int primary key generated always as identity,
+        calendar_id int not null references sla_calendars,
+        version int not null,
+        calendar jsonb not null,
+        holiday_countries jsonb not null default '[]',
+        created_by uuid references people,
+        created_at timestamptz not null default now(),
+        unique (calendar_id, version)
+    )
+    """,
+    """
+    create table sla_policies (
+        id int primary key generated always as identity,
+        name text not null,
+        place int not null,
+        is_deleted boolean not null default false,
+        created_at timestamptz not null default now()
+    )
+    """,
+    "create unique index sla_policies_name on sla_policies (lower(name)) where not is_deleted",
+    """
+    create table sla_policy_versions (
+        id int primary key generated always as identity,
+        policy_id int not null references sla_policies,
+        version int not null,
+        calendar_id int not null references sla_calendars,
+        policy jsonb not null,
+        created_by uuid references people,
+        created_at timestamptz not null default now(),
+        unique (policy_id, version)
+    )
+    """,
+    """
+    create table sla_edition (
+        is_only boolean primary key default true check (is_only),
+        number bigint not null default 1
+    )
+    """,
+    "insert into sla_edition default values",
+    """
+    create table sla_clocks (
+        ticket_number bigint not null references tickets deferrable initially deferred,
+        audience text not null check (audience in ('customer', 'team')),
+        target text not null check (target in ('first_response', 'next_response', 'resolution')),
+        cycle int not null,
+        phase text not null check (phase in ('running', 'paused', 'met', 'cancelled')),
+        goal_seconds double precision not null,
+        used_seconds double precision not null,
+        policy_version int not null references sla_policy_versions,
+        calendar_version int not null references sla_calendar_versions,
+        started_at timestamptz not null,
+        since timestamptz not null,
+        due_at timestamptz,
+        breached_at timestamptz,
+        ended_at timestamptz,
+        primary key (ticket_number, audience, target, cycle)
+    )
+    """,
+    "create index sla_clocks_by_end on sla_clocks (ended_at)",
+    "create index sla_clocks_by_breach on sla_clocks (breached_at) where breached_at is not null",
+    "alter table tickets add column sla jsonb",
+    """
+    alter table tickets add column sla_state text not null default 'none'
+        check (sla_state in ('ok', 'at_risk', 'breached', 'paused', 'none'))
+    """,
+    "alter table tickets add column sla_due_at timestamptz",
+    """
+    alter table tickets add column next_due_at timestamptz generated always as (
+        least(case when status in ('resolved', 'closed') then null else due_at end, sla_due_at)) stored
+    """,
+    "create index tickets_by_due on tickets (coalesce(next_due_at, 'infinity'), number) where status <> 'closed'",
+    "alter table people add column tier text not null default 'standard'",
+    "alter table events add column recorded_at timestamptz not null default clock_timestamp()",
+)
+
+
+def _goals(first_response: int, resolution: int) -> dict[str, object]:
+    return {
+        "first_response": {"minutes": first_response, "time": "business"},
+        "resolution": {"minutes": resolution, "time": "business"},
+    }
+
+
+DEFAULT_POLICIES = (
+    (
+        "Urgent matters",
+        {
+            "conditions": {"categories": ["urgent"]},
+            "goals": {
+                "urgent": _goals(30, 120),
+                "high": _goals(60, 240),
+                "normal": _goals(120, 480),
+                "low": _goals(480, 1440),
+            },
+        },
+    ),
+    (
+        "Standard",
+        {
+            "goals": {
+                "urgent": _goals(60, 240),
+                "high": _goals(60, 240),
+                "normal": _goals(240, 720),
+                "low": _goals(480, 1440),
+            },
+        },
+    ),
+)
+
+
+def upgrade() -> None:
+    for statement in TABLES:
+        op.execute(statement)
+    connection = op.get_bind()
+    calendar = connection.scalar(text("insert into sla_calendars (name) values ('Around the clock') returning id"))
+    connection.execute(
+        text("insert into sla_calendar_versions (calendar_id, version, calendar) values (:id, 1, :calendar)"),
+        {"id": calendar, "calendar": json.dumps({"zone": "UTC", "always_open": True})},
+    )
+    for place, (name, policy) in enumerate(DEFAULT_POLICIES, start=1):
+        id = connection.scalar(
+            text("insert into sla_policies (name, place) values (:name, :place) returning id"),
+            {"name": name, "place": place},
+        )
+        connection.execute(
+            text(
+                "insert into sla_policy_versions (policy_id, version, calendar_id, policy) "
+                "values (:id, 1, :calendar, :policy)"
+            ),
+            {"id": id, "calendar": calendar, "policy": json.dumps(policy)},
+        )
+
+
+def downgrade() -> None:
+    op.execute("alter table events drop column recorded_at")
+    op.execute("alter table people drop column tier")
+    op.execute("alter table tickets drop column next_due_at")
+    op.execute("alter table tickets drop column sla_due_at, drop column sla_state, drop column sla")
+    op.execute(
+        "drop table sla_clocks, sla_edition, sla_policy_versions, sla_policies, sla_calendar_versions, sla_calendars"
+    )

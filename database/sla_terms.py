@@ -1,0 +1,100 @@
+"""The policies on offer, and the versions of policies and calendars that tickets run on."""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import asyncpg
+
+from database.pool import Pool
+from domain.business_calendar import BusinessCalendar, zone_data_version
+from domain.ids import PersonId
+from domain.sla_clock import TicketSla
+from domain.sla_policy import SlaPolicy, Terms
+from domain.ticket import Slug
+
+_TERMS = """
+select p.id as policy_id, pv.id as policy_version, pv.policy, cv.id as calendar_version, cv.calendar
+from sla_policies p join sla_policy_versions pv on pv.policy_id = p.id
+join sla_calendar_versions cv on cv.calendar_id = pv.calendar_id
+"""
+_OFFERED = f"""
+{_TERMS} where not p.is_deleted
+    and pv.version = (select max(version) from sla_policy_versions where policy_id = p.id)
+    and cv.version = (select max(version) from sla_calendar_versions where calendar_id = cv.calendar_id)
+order by p.place, p.id
+"""
+
+
+class Offer(NamedTuple):
+    """What a requester's ticket may run on: their tier, and the terms from the top."""
+
+    tier: Slug
+    terms: tuple[Terms, ...]
+
+
+class SlaTermsStore:
+    """Reads terms. Versions never change, so each is read once; whether the offer did is asked each time."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._zone_data = zone_data_version()
+        self._calendars: dict[int, BusinessCalendar] = {}
+        self._policies: dict[int, tuple[int, SlaPolicy]] = {}
+        self._offered: tuple[int, tuple[Terms, ...]] | None = None
+
+    @property
+    def zone_data(self) -> str:
+        """The version of the time-zone data in use."""
+        return self._zone_data
+
+    async def offer_to(self, requester: PersonId) -> Offer:
+        """The terms on offer now."""
+        row = await self._pool.fetchrow(
+            "select number, (select tier from people where id = $1) as tier from sla_edition", requester
+        )
+        if row is None:
+            raise RuntimeError("the database has no edition of the SLA policies")
+        if self._offered is None or self._offered[0] != row["number"]:
+            self._offered = row["number"], tuple([self._terms(found) for found in await self._pool.fetch(_OFFERED)])
+        return Offer(row["tier"] or "standard", self._offered[1])
+
+    async def terms_of(self, sla: TicketSla | None) -> Terms | None:
+        """The terms that a ticket runs on; None when no policy matched."""
+        if sla is None or sla.policy_version is None or sla.calendar_version is None:
+            return None
+        if sla.policy_version not in self._policies or sla.calendar_version not in self._calendars:
+            row = await self._pool.fetchrow(
+                f"{_TERMS} where pv.id = $1 and cv.id = $2", sla.policy_version, sla.calendar_version
+            )
+            if row is None:
+                raise RuntimeError(f"version {sla.policy_version} of a policy has no calendar {sla.calendar_version}")
+            return self._terms(row)
+        policy_id, policy = self._policies[sla.policy_version]
+        return Terms(
+            policy_id,
+            sla.policy_version,
+            policy,
+            sla.calendar_version,
+            self._calendars[sla.calendar_version],
+            self._zone_data,
+        )
+
+    async def calendars_of(self, slas: Iterable[TicketSla | None]) -> Callable[[int], BusinessCalendar]:
+        """The calendars that the clocks run on, by their versions."""
+        versions = {clock.calendar_version for sla in slas if sla is not None for clock in sla.clocks}
+        unknown = versions - self._calendars.keys()
+        if unknown:
+            rows = await self._pool.fetch(
+                "select id, calendar from sla_calendar_versions where id = any($1::int[])", list(unknown)
+            )
+            self._calendars |= {row["id"]: BusinessCalendar.model_validate_json(row["calendar"]) for row in rows}
+        return self._calendars.__getitem__
+
+    def _terms(self, row: asyncpg.Record) -> Terms:
+        version = row["calendar_version"]
+        calendar = self._calendars.get(version) or BusinessCalendar.model_validate_json(row["calendar"])
+        known = self._policies.get(row["policy_version"])
+        policy = SlaPolicy.model_validate_json(row["policy"]) if known is None else known[1]
+        self._calendars[version] = calendar
+        self._policies[row["policy_version"]] = row["policy_id"], policy
+        return Terms(row["policy_id"], row["policy_version"], policy, version, calendar, self._zone_data)

@@ -1,0 +1,315 @@
+"""How clocks start, pause, resume and end: what each event of a ticket does to them.
+
+`begin` winds the clocks of a new ticket, `follow` keeps them over one change. Both are pure: the policies, the
+calendars and the version of the time-zone data come as arguments, and the outcome is recorded, so that nothing is
+computed twice with another answer. A moment that is due by the time of a change must have come before it (see
+`ticket_timers`).
+
+The arithmetic: a clock has used the time of its calendar that passed while it ran. It is due when it will have used its
+goal, if it keeps running. `docs/sla.md` shows it by examples.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from domain.business_calendar import ALWAYS_OPEN, BusinessCalendar, after_working_time, working_time
+from domain.lifecycle import evolve
+from domain.sla_clock import AUDIENCES, TARGETS, Audience, Clock, Phase, PlannedWarning, Segment, Target, TicketSla
+from domain.sla_policy import Goal, Terms, first_match
+from domain.ticket import Slug, Ticket
+from domain.ticket_events import TicketEdited, TicketEvent, TicketMoved, TicketReplied, TicketStatusChanged
+
+Calendars = Callable[[int], BusinessCalendar]
+"""A version of a calendar -> the calendar."""
+_NO_TIME = timedelta()
+_NEVER = datetime.max.replace(tzinfo=UTC)
+"""Later than any due moment: of a calendar that has not enough working time ahead."""
+
+
+class Kept(NamedTuple):
+    """The clocks after a change, and the segments that it ended."""
+
+    sla: TicketSla
+    segments: tuple[Segment, ...]
+
+
+def begin(ticket: Ticket, terms: Terms | None, zone_data: str) -> TicketSla:
+    """The clocks of a ticket that was opened just now. Without terms it has none."""
+    keeper = _Keeper(_unmatched(zone_data), terms, lambda _: ALWAYS_OPEN, ticket.created_at, zone_data)
+    keeper.take_terms(ticket, "opened")
+    return keeper.kept().sla
+
+
+def concerns(events: Iterable[TicketEvent]) -> bool:
+    """Whether clocks may have to be kept over these events."""
+    return any(isinstance(event, TicketReplied | TicketStatusChanged) for event in events) or asks_for_terms(events)
+
+
+def asks_for_terms(events: Iterable[TicketEvent]) -> bool:
+    """Whether the events touch what policies are matched by."""
+    return any(
+        isinstance(event, TicketMoved)
+        or (isinstance(event, TicketEdited) and (event.priority or event.category or event.tags is not None))
+        for event in events
+    )
+
+
+def terms_for(ticket: Ticket, tier: Slug, offered: Iterable[Terms], present: Terms | None) -> Terms | None:
+    """The terms of a ticket whose priority, category, team or tags changed.
+
+    Where the same policy fits as before, the ticket keeps the version that it runs on: a newer one reaches it only
+    when it is applied.
+    """
+    found = first_match(offered, ticket, tier)
+    return present if found and present and found.policy_id == present.policy_id else found
+
+
+def follow(
+    before: Ticket,
+    events: Sequence[TicketEvent],
+    at: datetime,
+    terms: Terms | None,
+    calendars: Calendars,
+    zone_data: str,
+    why: str = "",
+) -> Kept | None:
+    """The clocks after a change of the ticket, whose `sla` is from before it; None when they go on as they did.
+
+    `terms` are those that it runs on from now on, `why` explains a change of terms that no event explains.
+    """
+    old = before.sla or _unmatched(zone_data)
+    keeper = _Keeper(old, terms, calendars, at, zone_data)
+    ticket = before
+    for event in events:
+        was, ticket = ticket, evolve(ticket, event, at)
+        if isinstance(event, TicketReplied):
+            keeper.replied(ticket, by_desk=event.by_desk)
+        if isinstance(event, TicketStatusChanged):
+            keeper.status_changed(was, ticket)
+    if ticket.team != before.team:
+        keeper.team_changed(ticket)
+    if _is_other(old, terms) or ticket.priority is not before.priority:
+        reasons = [f"priority became {ticket.priority}"] if ticket.priority is not before.priority else []
+        keeper.take_terms(ticket, why or ", ".join(reasons) or "another policy fits")
+    kept = keeper.kept()
+    is_same = kept.sla.model_copy(update={"zone_data": old.zone_data}) == old
+    return None if is_same else kept
+
+
+def used_by(clock: Clock, at: datetime, calendars: Calendars) -> timedelta:
+    """What a clock has counted by a moment that is not before its present segment."""
+    if clock.phase != "running":
+        return clock.used
+    calendar = ALWAYS_OPEN if clock.time == "wall" else calendars(clock.calendar_version)
+    return clock.used + working_time(calendar, clock.since, at)
+
+
+def _is_other(sla: TicketSla, terms: Terms | None) -> bool:
+    present = (sla.policy_version, sla.calendar_version)
+    return present != ((None, None) if terms is None else (terms.policy_version, terms.calendar_version))
+
+
+def _unmatched(zone_data: str) -> TicketSla:
+    return TicketSla(policy_version=None, calendar_version=None, zone_data=zone_data)
+
+
+class _Keeper:
+    """The clocks of one ticket during one change, at one moment."""
+
+    def __init__(self, sla: TicketSla, terms: Terms | None, calendars: Calendars, at: datetime, zone_data: str) -> None:
+        self._sla = sla
+        self._terms = terms
+        self._calendars = calendars
+        self._at = at
+        self._zone_data = zone_data
+        self._segments: list[Segment] = []
+
+    def kept(self) -> Kept:
+        terms = self._terms
+        names = {
+            "policy_version": None if terms is None else terms.policy_version,
+            "calendar_version": None if terms is None else terms.calendar_version,
+            "zone_data": self._zone_data,
+        }
+        return Kept(self._sla.model_copy(update=names), tuple(self._segments))
+
+    # What happens.
+
+    def replied(self, ticket: Ticket, *, by_desk: bool) -> None:
+        """An answer meets what waits for one; the requester's words begin the wait for the next."""
+        if by_desk:
+            for target in ("first_response", "next_response"):
+                self._end(target, "met", "the desk answered")
+        elif ticket.first_responded_at is not None:
+            self._begin_all("next_response", ticket, "the requester wrote")
+        else:
+            self._begin_all("first_response", ticket, "the requester wrote")
+
+    def status_changed(self, was: Ticket, ticket: Ticket) -> None:
+        """The end of the work meets its target, a reopening begins it anew, and some statuses stand still."""
+        if ticket.is_finished:
+            self._end("resolution", "met", f"status became {ticket.status}")
+            for target in ("first_response", "next_response"):
+                self._end(target, "cancelled", "finished without an answer")
+            return
+        if was.is_finished:
+            self._begin_all("resolution", ticket, "reopened")
+            if ticket.first_responded_at is None:
+                self._begin_all("first_response", ticket, "reopened")
+        for clock in self._sla.clocks:
+            phase = self._phase(clock.target, ticket)
+            if clock.is_open and clock.phase != phase:
+                self._put(self._planned(self._cut(clock, phase, f"status became {ticket.status}")))
+
+    def team_changed(self, ticket: Ticket) -> None:
+        """The teams' own clocks begin anew with the next team."""
+        for target in TARGETS:
+            clock = self._sla.clock("team", target)
+            if clock is not None and clock.is_open:
+                self._put(self._over(clock, "cancelled", "went to another team"))
+                self._begin("team", target, ticket, "came to the team")
+
+    def take_terms(self, ticket: Ticket, why: str) -> None:
+        """Give each clock the goal that the present terms have for it."""
+        for audience in AUDIENCES:
+            for target in TARGETS:
+                clock, goal = self._sla.clock(audience, target), self._goal(audience, target, ticket)
+                if clock is None or not clock.is_open:
+                    if self._may_begin(clock, target, ticket):
+                        self._begin(audience, target, ticket, why)
+                elif clock.breached_at is not None:
+                    continue  # what is broken stays broken
+                elif goal is None:
+                    self._put(self._over(clock, "cancelled", why))
+                else:
+                    self._put(self._on_terms(clock, goal, ticket, why))
+
+    # What that does to a clock.
+
+    def _goal(self, audience: Audience, target: Target, ticket: Ticket) -> Goal | None:
+        return None if self._terms is None else self._terms.policy.goals_for(audience, ticket.priority).of(target)
+
+    def _phase(self, target: Target, ticket: Ticket) -> Phase:
+        is_paused = self._terms is not None and self._terms.policy.pauses.include(target, ticket.status)
+        return "paused" if is_paused else "running"
+
+    @staticmethod
+    def _may_begin(clock: Clock | None, target: Target, ticket: Ticket) -> bool:
+        """Whether a target that had no goal so far is still to be met. The wait for a next answer begins only when the
+        requester writes."""
+        if ticket.is_finished or (clock is not None and clock.phase == "met"):
+            return False
+        return target == "resolution" or (target == "first_response" and ticket.first_responded_at is None)
+
+    def _begin_all(self, target: Target, ticket: Ticket, why: str) -> None:
+        for audience in AUDIENCES:
+            present = self._sla.clock(audience, target)
+            if present is None or not present.is_open:
+                self._begin(audience, target, ticket, why)
+
+    def _begin(self, audience: Audience, target: Target, ticket: Ticket, why: str) -> None:
+        goal, terms, last = self._goal(audience, target, ticket), self._terms, self._sla.clock(audience, target)
+        if goal is None or terms is None:
+            return
+        clock = Clock(
+            target=target,
+            audience=audience,
+            cycle=1 if last is None else last.cycle + 1,
+            goal=goal.duration,
+            time=goal.time,
+            policy_version=terms.policy_version,
+            calendar_version=terms.calendar_version,
+            phase=self._phase(target, ticket),
+            started_at=self._at,
+            since=self._at,
+            why=why,
+        )
+        self._put(self._planned(clock))
+
+    def _end(self, target: Target, phase: Phase, why: str) -> None:
+        for audience in AUDIENCES:
+            clock = self._sla.clock(audience, target)
+            if clock is not None and clock.is_open:
+                self._put(self._over(clock, phase, why))
+
+    def _over(self, clock: Clock, phase: Phase, why: str) -> Clock:
+        return self._cut(clock, phase, why).model_copy(update={"ended_at": self._at, "warnings": ()})
+
+    def _on_terms(self, clock: Clock, goal: Goal, ticket: Ticket, why: str) -> Clock:
+        """The clock with another goal or another calendar, by the policy's rule for the time used."""
+        terms = self._terms
+        if terms is None:
+            raise ValueError("there are no terms to take")
+        changes = {
+            "goal": goal.duration,
+            "time": goal.time,
+            "policy_version": terms.policy_version,
+            "calendar_version": terms.calendar_version,
+        }
+        if all(getattr(clock, name) == value for name, value in changes.items()):
+            return clock
+        cut = self._cut(clock, self._phase(clock.target, ticket), why)
+        changed = cut.model_copy(update=changes)
+        if terms.policy.carry == "restart":
+            changed = changed.model_copy(update={"used": _NO_TIME, "warned": 0})
+        elif terms.policy.carry == "tighter_wins" and self._due(cut) <= self._due(changed):
+            return self._planned(cut)
+        return self._planned(changed)
+
+    def _cut(self, clock: Clock, phase: Phase, why: str) -> Clock:
+        """End the present segment and begin the next one, now."""
+        used = _NO_TIME
+        if clock.phase == "running":
+            used = working_time(self._calendar(clock), clock.since, self._at)
+        if clock.since < self._at and clock.phase in ("running", "paused"):
+            self._segments.append(
+                Segment(
+                    target=clock.target,
+                    audience=clock.audience,
+                    cycle=clock.cycle,
+                    phase=clock.phase,
+                    since=clock.since,
+                    until=self._at,
+                    used=used,
+                    why=clock.why,
+                    time=clock.time,
+                    policy_version=clock.policy_version,
+                    calendar_version=clock.calendar_version,
+                    zone_data=self._zone_data,
+                )
+            )
+        return clock.model_copy(update={"phase": phase, "since": self._at, "used": clock.used + used, "why": why})
+
+    def _planned(self, clock: Clock) -> Clock:
+        """The clock with the moments that it waits for. Shares that it is past already are warned of as one, now."""
+        if clock.breached_at is not None:
+            return clock
+        if clock.phase != "running":
+            return clock.model_copy(update={"due_at": None, "warnings": ()})
+        due, warnings = self._due(clock), list[PlannedWarning]()
+        for percent in () if self._terms is None else self._terms.policy.warnings:
+            left = clock.goal * percent / 100 - clock.used
+            at = self._after(clock, left)
+            if percent > clock.warned and at is not None:
+                if left <= _NO_TIME:
+                    warnings.clear()
+                warnings.append(PlannedWarning(percent=percent, at=at))
+        return clock.model_copy(update={"due_at": due if due != _NEVER else None, "warnings": tuple(warnings)})
+
+    def _due(self, clock: Clock) -> datetime:
+        """When the clock will have used its goal if it runs from now on."""
+        return self._after(clock, clock.goal - clock.used) or _NEVER
+
+    def _after(self, clock: Clock, left: timedelta) -> datetime | None:
+        return after_working_time(self._calendar(clock), self._at, max(left, _NO_TIME))
+
+    def _calendar(self, clock: Clock) -> BusinessCalendar:
+        if clock.time == "wall":
+            return ALWAYS_OPEN
+        if self._terms is not None and clock.calendar_version == self._terms.calendar_version:
+            return self._terms.calendar
+        return self._calendars(clock.calendar_version)
+
+    def _put(self, clock: Clock) -> None:
+        self._sla = self._sla.replacing(clock)
