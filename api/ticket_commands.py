@@ -24,6 +24,7 @@ from domain.access import check_command
 from domain.errors import TicketNotFoundError
 from domain.ids import CommandId, PersonId
 from domain.ticket_commands import (
+    AcknowledgeTicket,
     AddReply,
     AssignTicket,
     ChangeStatus,
@@ -108,6 +109,15 @@ async def escalate_ticket(
 ) -> Response:  # fmt: skip
     """Raise the escalation level, by one or to a level up to 3."""
     return await _do(EscalateTicket(level=body.level if body else None), number, desk, reader, key, expected)
+
+
+@router.post("/acknowledge", response_model=TicketOut)
+async def acknowledge_ticket(
+    number: Number, desk: InDesk, reader: AsReader, key: Key, expected: Expected,
+    body: Nothing | None = None,
+) -> Response:  # fmt: skip
+    """Take an escalation on: its ladder goes no further. Without one under way nothing happens."""
+    return await _do(AcknowledgeTicket(), number, desk, reader, key, expected)
 
 
 @router.post("/de-escalate", response_model=TicketOut)

@@ -47,6 +47,7 @@ class TicketRecord(NamedTuple):
     first_responded_at: datetime | None
     resolved_at: datetime | None
     closed_at: datetime | None
+    watcher_ids: list[PersonId]
     sla: TicketSla | None
     title: str
     description: str
@@ -99,6 +100,7 @@ def _ticket(values: dict[str, Any]) -> Ticket:
     values["priority"] = _PRIORITY[values["priority"]]
     values["required_skills"] = tuple(values["required_skills"])
     values["tags"] = tuple(values["tags"])
+    values["watcher_ids"] = tuple(values["watcher_ids"])
     if isinstance(values["sla"], str):
         values["sla"] = _sla_of(values["sla"])
     return Ticket.model_construct(_fields_set=None, **values)

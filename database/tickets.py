@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any, NoReturn, cast
 
 import asyncpg
+from pydantic_core import to_json
 
 from database.pool import PATIENT_SECONDS, Connection, Pool
 from database.ticket_rows import (
@@ -33,6 +34,7 @@ from domain.errors import (
 )
 from domain.ids import CommandId, PersonId, TextId, TicketNumber
 from domain.lifecycle import fields_changed_by, opened, rebuild
+from domain.notices import Notice, notices_of
 from domain.ticket import Ticket
 from domain.ticket_commands import Receipt
 from domain.ticket_events import TICKET_EVENT, TicketAssigned, TicketChange, TicketEdited, TicketOpened
@@ -76,13 +78,39 @@ where t.number = $1
 """
 
 
+_NOTICES = """
+), heard as (
+    select * from row, jsonb_to_recordset({notices}::jsonb) as n (at_revision int, kind text, hearers text, who text)
+), notices as (
+    insert into notifications (person_id, webhook, ticket_number, revision, kind, at)
+    select distinct p.id, null, h.number, h.at_revision, h.kind, $5::timestamptz
+    from heard h join people p on p.is_active and p.id is distinct from $7 and case h.hearers
+        when 'owner' then p.id = h.assignee_id or h.assignee_id is null
+            and exists (select from team_members m where m.person_id = p.id and m.team = h.team)
+        when 'watchers' then p.id = any(h.watcher_ids)
+        when 'team' then exists (select from team_members m
+            where m.person_id = p.id and m.team = coalesce(h.who, h.team))
+        when 'role' then p.role = h.who and (p.role <> 'agent'
+            or exists (select from team_members m where m.person_id = p.id and m.team = h.team))
+        when 'person' then p.id::text = h.who
+        end
+    union all
+    select distinct null::uuid, h.who, h.number, h.at_revision, h.kind, $5::timestamptz
+    from heard h where h.hearers = 'webhook'
+    on conflict do nothing
+"""
+"""Writes who hears of the change, under the names of this moment."""
+
+
 @cache
-def _record_statement(changed: tuple[str, ...]) -> str:
+def _record_statement(changed: tuple[str, ...], *, tells: bool) -> str:
     """One statement that writes these columns of the row: so one transaction and one trip, and no index is touched
     whose columns stay. Without effect when the row has moved on meanwhile.
     """
     columns = ", ".join(f"{name} = ${place}" for place, name in enumerate(changed, start=14))
-    clocks = f"${14 + len(changed)}::jsonb"
+    following = 14 + len(changed)
+    clocks = f"${following}::jsonb"
+    notices = _NOTICES.format(notices=f"${following + ('sla' in changed)}") if tells else ""
     keep_clocks = f"""
 ), clocks as (
     insert into sla_clocks (ticket_number, {CLOCK_FIELDS})
@@ -93,7 +121,7 @@ def _record_statement(changed: tuple[str, ...]) -> str:
 with row as (
     update tickets set {columns}
     where number = $2 and revision = ($10::int[])[1] - 1
-    returning number
+    returning number, team, assignee_id, watcher_ids
 ), command as (
     insert into ticket_commands (id, ticket_number, fingerprint, first_revision, revision, at)
     select $1, number, $3, ($10::int[])[1], $4, $5 from row
@@ -103,7 +131,7 @@ with row as (
     select 'tickets', type, $5, number, revision, $6, $7, $8, internal, text_id, data
     from row, unnest($9::text[], $10::int[], $11::boolean[], $12::uuid[], $13::jsonb[])
         as new (type, revision, internal, text_id, data)
-{keep_clocks if "sla" in changed else ""})
+{keep_clocks if "sla" in changed else ""}{notices})
 select pg_notify('{BELL}', '') from row
 """
 
@@ -196,8 +224,9 @@ class TicketStore:
         fields = fields_changed_by(change)
         changed = as_columns(fields)
         clocks = [clock_rows(fields["sla"])] if "sla" in fields else []
+        notices = notices_of(change)
         is_written = await connection.fetchrow(
-            _record_statement(tuple(changed)),
+            _record_statement(tuple(changed), tells=bool(notices)),
             change.command_id,
             change.number,
             change.fingerprint,
@@ -213,6 +242,7 @@ class TicketStore:
             [event.model_dump_json() for event in change.events],
             *changed.values(),
             *clocks,
+            *([_notice_rows(notices)] if notices else []),
         )
         if is_written is None:
             # Somebody wrote before us: another change, or this very one.
@@ -316,6 +346,11 @@ class TicketStore:
             timeout=PATIENT_SECONDS,
         )
         return int(answer.rsplit(maxsplit=1)[-1])
+
+
+def _notice_rows(notices: list[Notice]) -> str:
+    rows = [{"at_revision": one.revision, "kind": one.kind, "hearers": one.to, "who": one.who} for one in notices]
+    return to_json(rows).decode()
 
 
 def _raise_mismatch(change: TicketChange) -> NoReturn:

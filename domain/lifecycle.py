@@ -14,14 +14,17 @@ from domain import errors
 from domain.ids import CommandId, TicketNumber
 from domain.people import Actor
 from domain.sla_clock import breached, warned
-from domain.ticket import MAX_ESCALATION_LEVEL, Status, Ticket
+from domain.sla_ladder import AddWatcher, RaiseLevel, RaisePriority, StepAction
+from domain.ticket import MAX_ESCALATION_LEVEL, Priority, Status, Ticket
 from domain.ticket_commands import (
+    AcknowledgeTicket,
     AddReply,
     AssignTicket,
     AutoCloseTicket,
     BreachTarget,
     ChangeStatus,
     ClaimTicket,
+    ClimbLadder,
     CommandEnvelope,
     DeescalateTicket,
     EditTicket,
@@ -34,12 +37,14 @@ from domain.ticket_commands import (
 )
 from domain.ticket_events import (
     StatusReason,
+    TicketAcknowledged,
     TicketAssigned,
     TicketChange,
     TicketDeescalated,
     TicketEdited,
     TicketEscalated,
     TicketEvent,
+    TicketLadderClimbed,
     TicketMoved,
     TicketNoted,
     TicketOpened,
@@ -49,6 +54,7 @@ from domain.ticket_events import (
     TicketSnoozed,
     TicketStatusChanged,
     TicketUnassigned,
+    TicketWatched,
     TicketWoken,
 )
 
@@ -294,7 +300,43 @@ def _escalate(ticket: Ticket, command: EscalateTicket, actor: Actor, now: dateti
 
 
 def _de_escalate(ticket: Ticket, command: DeescalateTicket, actor: Actor, now: datetime) -> list[TicketEvent]:
-    return [TicketDeescalated()] if ticket.escalation_level else []
+    calm: list[TicketEvent] = [TicketDeescalated()] if ticket.escalation_level else []
+    return calm + _acknowledge(ticket, AcknowledgeTicket(), actor, now)
+
+
+def _acknowledge(ticket: Ticket, command: AcknowledgeTicket, actor: Actor, now: datetime) -> list[TicketEvent]:
+    run = None if ticket.sla is None else ticket.sla.ladder
+    if ticket.sla is None or run is None or run.ended:
+        return []
+    return [TicketAcknowledged(sla=ticket.sla.model_copy(update={"ladder": run.stopped("acknowledged")}))]
+
+
+def _climb(ticket: Ticket, command: ClimbLadder, actor: Actor, now: datetime) -> list[TicketEvent]:
+    run = None if ticket.sla is None else ticket.sla.ladder
+    step = None if run is None else run.next_step
+    if ticket.sla is None or run is None or step is None or run.next_at is None or run.next_at > now:
+        return []
+    if (run.round, run.step) != (command.round, command.step):
+        return []
+    sla = ticket.sla.model_copy(update={"ladder": run.climbed(now)})
+    events: list[TicketEvent] = [TicketLadderClimbed(round=run.round, step=run.step, actions=step.actions, sla=sla)]
+    return events + _acted(ticket, step.actions)
+
+
+def _acted(ticket: Ticket, actions: Sequence[StepAction]) -> list[TicketEvent]:
+    """What the actions of a step change of the ticket; never downwards."""
+    levels = [action.level for action in actions if isinstance(action, RaiseLevel)]
+    priorities = [Priority(action.priority) for action in actions if isinstance(action, RaisePriority)]
+    watchers = [action.person_id for action in actions if isinstance(action, AddWatcher)]
+    events: list[TicketEvent] = []
+    if (level := max(levels, default=0)) > ticket.escalation_level:
+        events.append(TicketEscalated(escalation_level=level))
+    if new := [person for person in dict.fromkeys(watchers) if person not in ticket.watcher_ids]:
+        events.append(TicketWatched(watcher_ids=(*ticket.watcher_ids, *new)))
+    rank = list(Priority).index
+    if (priority := max(priorities, key=rank, default=ticket.priority)) and rank(priority) > rank(ticket.priority):
+        events.append(TicketEdited(priority=priority))
+    return events
 
 
 def _snooze(ticket: Ticket, command: SnoozeTicket, actor: Actor, now: datetime) -> list[TicketEvent]:
@@ -351,8 +393,10 @@ _RULES: dict[type[BaseModel], Callable[[Ticket, Any, Actor, datetime], list[Tick
     AutoCloseTicket: _auto_close,
     WarnOfTarget: _warn,
     BreachTarget: _breach,
+    AcknowledgeTicket: _acknowledge,
+    ClimbLadder: _climb,
 }
-_ALLOWED_WHEN_CLOSED = (ChangeStatus, AutoCloseTicket, WarnOfTarget, BreachTarget)
+_ALLOWED_WHEN_CLOSED = (ChangeStatus, AutoCloseTicket, WarnOfTarget, BreachTarget, ClimbLadder)
 
 
 def _to_status(ticket: Ticket, status: Status, reason: StatusReason, now: datetime) -> list[TicketEvent]:

@@ -10,6 +10,8 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from domain.sla_ladder import LadderRun
+
 Target = Literal["first_response", "next_response", "resolution"]
 """What is promised: a public answer to the opening, to what the requester wrote since, and the end of the work."""
 TARGETS: tuple[Target, ...] = ("first_response", "next_response", "resolution")
@@ -115,6 +117,8 @@ class TicketSla(_Frozen):
     calendar_version: int | None
     zone_data: str
     clocks: tuple[Clock, ...] = ()
+    ladder: LadderRun | None = None
+    """The escalation ladder of one of the open clocks."""
 
     def clock(self, audience: Audience, target: Target) -> Clock | None:
         """The latest cycle of a clock."""

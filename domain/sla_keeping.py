@@ -13,15 +13,36 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from domain.business_calendar import ALWAYS_OPEN, BusinessCalendar, after_working_time, working_time
+from domain.business_calendar import ALWAYS_OPEN, BusinessCalendar, after_working_time, next_opening, working_time
 from domain.lifecycle import evolve
-from domain.sla_clock import AUDIENCES, TARGETS, Audience, Clock, Phase, PlannedWarning, Segment, Target, TicketSla
+from domain.sla_clock import (
+    AUDIENCES,
+    TARGETS,
+    Audience,
+    Clock,
+    ClockKey,
+    Phase,
+    PlannedWarning,
+    Segment,
+    Target,
+    TicketSla,
+)
+from domain.sla_ladder import LadderRun
 from domain.sla_policy import Goal, Terms, first_match
 from domain.ticket import Slug, Ticket
-from domain.ticket_events import TicketEdited, TicketEvent, TicketMoved, TicketReplied, TicketStatusChanged
+from domain.ticket_events import (
+    TicketEdited,
+    TicketEvent,
+    TicketLadderClimbed,
+    TicketMoved,
+    TicketReplied,
+    TicketSlaBreached,
+    TicketStatusChanged,
+)
 
 Calendars = Callable[[int], BusinessCalendar]
 """A version of a calendar -> the calendar."""
+_TOUCHING = TicketReplied | TicketStatusChanged | TicketSlaBreached | TicketLadderClimbed
 _NO_TIME = timedelta()
 _NEVER = datetime.max.replace(tzinfo=UTC)
 """Later than any due moment: of a calendar that has not enough working time ahead."""
@@ -38,12 +59,12 @@ def begin(ticket: Ticket, terms: Terms | None, zone_data: str) -> TicketSla:
     """The clocks of a ticket that was opened just now. Without terms it has none."""
     keeper = _Keeper(_unmatched(zone_data), terms, lambda _: ALWAYS_OPEN, ticket.created_at, zone_data)
     keeper.take_terms(ticket, "opened")
-    return keeper.kept().sla
+    return keeper.kept(ticket).sla
 
 
 def concerns(events: Iterable[TicketEvent]) -> bool:
     """Whether clocks may have to be kept over these events."""
-    return any(isinstance(event, TicketReplied | TicketStatusChanged) for event in events) or asks_for_terms(events)
+    return any(isinstance(event, _TOUCHING) for event in events) or asks_for_terms(events)
 
 
 def asks_for_terms(events: Iterable[TicketEvent]) -> bool:
@@ -79,10 +100,14 @@ def follow(
     `terms` are those that it runs on from now on, `why` explains a change of terms that no event explains.
     """
     old = before.sla or _unmatched(zone_data)
+    told = old
     keeper = _Keeper(old, terms, calendars, at, zone_data)
     ticket = before
     for event in events:
         was, ticket = ticket, evolve(ticket, event, at)
+        if isinstance(event, TicketSlaBreached | TicketLadderClimbed):
+            told = event.sla
+            keeper.goes_on_with(told)
         if isinstance(event, TicketReplied):
             keeper.replied(ticket, by_desk=event.by_desk)
         if isinstance(event, TicketStatusChanged):
@@ -92,8 +117,8 @@ def follow(
     if _is_other(old, terms) or ticket.priority is not before.priority:
         reasons = [f"priority became {ticket.priority}"] if ticket.priority is not before.priority else []
         keeper.take_terms(ticket, why or ", ".join(reasons) or "another policy fits")
-    kept = keeper.kept()
-    is_same = kept.sla.model_copy(update={"zone_data": old.zone_data}) == old
+    kept = keeper.kept(ticket)
+    is_same = kept.sla.model_copy(update={"zone_data": told.zone_data}) == told
     return None if is_same else kept
 
 
@@ -125,14 +150,19 @@ class _Keeper:
         self._zone_data = zone_data
         self._segments: list[Segment] = []
 
-    def kept(self) -> Kept:
+    def kept(self, ticket: Ticket) -> Kept:
         terms = self._terms
         names = {
             "policy_version": None if terms is None else terms.policy_version,
             "calendar_version": None if terms is None else terms.calendar_version,
             "zone_data": self._zone_data,
         }
-        return Kept(self._sla.model_copy(update=names), tuple(self._segments))
+        ladder = self._kept_ladder(ticket)
+        return Kept(self._sla.model_copy(update={**names, "ladder": ladder}), tuple(self._segments))
+
+    def goes_on_with(self, sla: TicketSla) -> None:
+        """Take over what an event says of the clocks."""
+        self._sla = sla
 
     # What happens.
 
@@ -305,11 +335,48 @@ class _Keeper:
         return after_working_time(self._calendar(clock), self._at, max(left, _NO_TIME))
 
     def _calendar(self, clock: Clock) -> BusinessCalendar:
-        if clock.time == "wall":
-            return ALWAYS_OPEN
-        if self._terms is not None and clock.calendar_version == self._terms.calendar_version:
+        return ALWAYS_OPEN if clock.time == "wall" else self._business(clock.calendar_version)
+
+    def _business(self, version: int) -> BusinessCalendar:
+        if self._terms is not None and version == self._terms.calendar_version:
             return self._terms.calendar
-        return self._calendars(clock.calendar_version)
+        return self._calendars(version)
+
+    def _kept_ladder(self, ticket: Ticket) -> LadderRun | None:
+        """The ladder of an open clock. It begins with the clock, and goes on as it began once a step was taken; before
+        that another priority brings another ladder."""
+        run = self._sla.ladder
+        clock = None if run is None else self._sla.at(ClockKey("customer", run.ladder.target, run.cycle))
+        is_untouched = run is not None and run.last_at is None and run.ended is None
+        if run is None or clock is None or not clock.is_open or (is_untouched and run.priority != ticket.priority):
+            run = self._new_ladder(ticket)
+            clock = None if run is None else self._sla.clock("customer", run.ladder.target)
+        return None if run is None or clock is None else run.model_copy(update={"next_at": self._step_at(run, clock)})
+
+    def _new_ladder(self, ticket: Ticket) -> LadderRun | None:
+        ladder = None if self._terms is None else self._terms.policy.ladders.get(ticket.priority)
+        clock = None if ladder is None else self._sla.clock("customer", ladder.target)
+        if ladder is None or clock is None or not clock.is_open:
+            return None
+        return LadderRun(
+            ladder=ladder, policy_version=clock.policy_version, priority=ticket.priority.value, cycle=clock.cycle
+        )
+
+    def _step_at(self, run: LadderRun, clock: Clock) -> datetime | None:
+        """When the next step is to be taken, as far as that is known."""
+        step, counts_from = run.next_step, run.counts_from()
+        if step is None:
+            return None
+        if counts_from == "start":
+            left = step.after - used_by(clock, self._at, self._business)
+            at = self._after(clock, left) if clock.phase == "running" else None
+        else:
+            begin = run.last_at if counts_from == "last_step" else clock.breached_at
+            calendar = ALWAYS_OPEN if step.time == "wall" else self._business(clock.calendar_version)
+            at = None if begin is None else after_working_time(calendar, begin, step.after)
+        if at is None or not run.ladder.hold_until_open:
+            return at
+        return next_opening(self._business(clock.calendar_version), at)
 
     def _put(self, clock: Clock) -> None:
         self._sla = self._sla.replacing(clock)

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from domain.business_calendar import BusinessCalendar
 from domain.sla_clock import Audience, Target, TimeKind
+from domain.sla_ladder import Ladder
 from domain.ticket import Priority, Slug, Status, Ticket
 
 MAX_GOAL_MINUTES = 366 * 24 * 60
@@ -127,6 +128,7 @@ class SlaPolicy(_Frozen):
     warnings: Shares = (50, 75, 90)
     pauses: Pauses = Pauses()
     carry: CarryRule = "carry"
+    ladders: dict[Priority, Ladder] = {}
 
     @model_validator(mode="after")
     def _promises_something(self) -> Self:

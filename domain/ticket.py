@@ -68,6 +68,7 @@ class Ticket(BaseModel):
     first_responded_at: datetime | None = None
     resolved_at: datetime | None = None
     closed_at: datetime | None = None
+    watcher_ids: tuple[PersonId, ...] = ()
     sla: TicketSla | None = None
     """Its clocks; None until it has been matched with the policies."""
 

@@ -152,6 +152,20 @@ class BreachTarget(_ClockCommand):
     type: Literal["breach_target"] = "breach_target"
 
 
+class AcknowledgeTicket(_Command):
+    """Take an escalation on: its ladder goes no further."""
+
+    type: Literal["acknowledge"] = "acknowledge"
+
+
+class ClimbLadder(_Command):
+    """Take the next step of the escalation ladder. A timer's command: without effect when overtaken."""
+
+    type: Literal["climb_ladder"] = "climb_ladder"
+    round: int
+    step: int
+
+
 TicketCommand = Annotated[
     EditTicket
     | AddReply
@@ -165,7 +179,9 @@ TicketCommand = Annotated[
     | WakeTicket
     | AutoCloseTicket
     | WarnOfTarget
-    | BreachTarget,
+    | BreachTarget
+    | AcknowledgeTicket
+    | ClimbLadder,
     Field(discriminator="type"),
 ]
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from domain.ids import CommandId, PersonId, TextId, TicketNumber
 from domain.people import Actor
 from domain.sla_clock import Audience, Segment, Target, TicketSla
+from domain.sla_ladder import StepAction
 from domain.ticket import Priority, Slug, Status
 from domain.ticket_commands import Clearable
 
@@ -173,6 +174,36 @@ class TicketSlaBreached(_Event):
     sla: TicketSla
 
 
+class TicketLadderClimbed(_Event):
+    """A step of the escalation ladder was taken: who hears and what else is done is in its actions."""
+
+    type: Literal["ticket.ladder_climbed"] = "ticket.ladder_climbed"
+    sets = ("sla",)
+    is_internal = True
+    round: int
+    step: int
+    actions: tuple[StepAction, ...]
+    sla: TicketSla
+
+
+class TicketAcknowledged(_Event):
+    """Somebody took the escalation on: its ladder has no further steps."""
+
+    type: Literal["ticket.acknowledged"] = "ticket.acknowledged"
+    sets = ("sla",)
+    is_internal = True
+    sla: TicketSla
+
+
+class TicketWatched(_Event):
+    """Somebody watches the ticket from now on."""
+
+    type: Literal["ticket.watched"] = "ticket.watched"
+    sets = ("watcher_ids",)
+    is_internal = True
+    watcher_ids: tuple[PersonId, ...]
+
+
 class CommandRefused(_Event):
     """A signal asked for something illegal; nothing else changed. `command` is its type as far as it could be read."""
 
@@ -198,6 +229,9 @@ TicketEvent = Annotated[
     | TicketSlaChanged
     | TicketSlaWarned
     | TicketSlaBreached
+    | TicketLadderClimbed
+    | TicketAcknowledged
+    | TicketWatched
     | CommandRefused,
     Field(discriminator="type"),
 ]

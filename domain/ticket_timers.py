@@ -7,10 +7,11 @@ from pydantic import BaseModel, ConfigDict
 
 from domain.lifecycle import auto_close_at, reopen_until
 from domain.sla_clock import SlaMoment, sla_moments
+from domain.sla_ladder import LadderRun
 from domain.ticket import Status, Ticket
-from domain.ticket_commands import AutoCloseTicket, BreachTarget, TicketCommand, WakeTicket, WarnOfTarget
+from domain.ticket_commands import AutoCloseTicket, BreachTarget, ClimbLadder, TicketCommand, WakeTicket, WarnOfTarget
 
-TimerKind = Literal["wake", "auto_close", "reopen_window_ends", "sla_warning", "sla_breach"]
+TimerKind = Literal["wake", "auto_close", "reopen_window_ends", "sla_warning", "sla_breach", "ladder_step"]
 
 
 class PendingMoment(BaseModel):
@@ -47,7 +48,16 @@ def pending_moments(ticket: Ticket) -> list[PendingMoment]:
         moments.append(PendingMoment(at=reopen_until(ticket), kind="reopen_window_ends", cause=cause))
     if ticket.sla is not None:
         moments += [_pending(moment) for moment in sla_moments(ticket.sla)]
+        moments += _next_step(ticket.sla.ladder)
     return sorted(moments, key=lambda moment: moment.at)
+
+
+def _next_step(run: LadderRun | None) -> list[PendingMoment]:
+    if run is None or run.next_at is None:
+        return []
+    cause = f"step {run.step + 1} of the escalation ladder of {run.ladder.target}"
+    climb = ClimbLadder(round=run.round, step=run.step)
+    return [PendingMoment(at=run.next_at, kind="ladder_step", cause=cause, command=climb)]
 
 
 def _pending(moment: SlaMoment) -> PendingMoment:

@@ -6,15 +6,29 @@ from typing import get_args
 import pytest
 
 from domain.sla_clock import Clock, PlannedWarning, Segment, TicketSla
+from domain.sla_ladder import (
+    AddWatcher,
+    CallWebhook,
+    Ladder,
+    LadderRun,
+    LadderStep,
+    NotifyPerson,
+    NotifyRole,
+    NotifyTeam,
+    RaiseLevel,
+    RaisePriority,
+)
 from domain.ticket import Priority, Status, Ticket
 from domain.ticket_events import (
     TICKET_EVENT,
     CommandRefused,
+    TicketAcknowledged,
     TicketAssigned,
     TicketDeescalated,
     TicketEdited,
     TicketEscalated,
     TicketEvent,
+    TicketLadderClimbed,
     TicketMoved,
     TicketNoted,
     TicketOpened,
@@ -25,6 +39,7 @@ from domain.ticket_events import (
     TicketSnoozed,
     TicketStatusChanged,
     TicketUnassigned,
+    TicketWatched,
     TicketWoken,
 )
 from tests.factories import AGENT, NOW, OTHER_AGENT, opening_change, text_id
@@ -44,7 +59,31 @@ CLOCK = Clock(
     due_at=NOW + timedelta(hours=1),
     warnings=(PlannedWarning(percent=50, at=NOW),),
 )
-SLA = TicketSla(policy_version=3, calendar_version=4, zone_data="2026.1", clocks=(CLOCK,))
+LADDER = Ladder(
+    steps=(
+        LadderStep(
+            after_minutes=45,
+            since="start",
+            actions=(
+                RaiseLevel(level=2),
+                RaisePriority(priority="high"),
+                NotifyRole(role="supervisor"),
+                NotifyPerson(person_id=AGENT),
+                NotifyTeam(),
+                AddWatcher(person_id=AGENT),
+                CallWebhook(url="https://example.org/alarm"),
+            ),
+        ),
+    ),
+    repeats=1,
+)
+SLA = TicketSla(
+    policy_version=3,
+    calendar_version=4,
+    zone_data="2026.1",
+    clocks=(CLOCK,),
+    ladder=LadderRun(ladder=LADDER, policy_version=3, priority="high", cycle=1, next_at=NOW, last_at=NOW),
+)
 SEGMENT = Segment(
     target="resolution",
     audience="customer",
@@ -77,6 +116,9 @@ EVENTS: list[TicketEvent] = [
     TicketSlaChanged(sla=SLA, segments=(SEGMENT,)),
     TicketSlaWarned(audience="customer", target="resolution", cycle=2, percent=50, clock_due_at=NOW, sla=SLA),
     TicketSlaBreached(audience="team", target="first_response", cycle=1, clock_due_at=NOW, sla=SLA),
+    TicketLadderClimbed(round=1, step=0, actions=LADDER.steps[0].actions, sla=SLA),
+    TicketAcknowledged(sla=SLA),
+    TicketWatched(watcher_ids=(AGENT, OTHER_AGENT)),
     CommandRefused(command="claim", code="ticket_closed"),
 ]
 
@@ -113,6 +155,9 @@ def test_notes_clocks_and_refusals_are_the_desks() -> None:
         TicketSlaChanged,
         TicketSlaWarned,
         TicketSlaBreached,
+        TicketLadderClimbed,
+        TicketAcknowledged,
+        TicketWatched,
         CommandRefused,
     }
 

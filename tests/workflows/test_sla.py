@@ -79,7 +79,7 @@ def clock_of(ticket: Ticket, target: Target) -> Clock:
 
 async def send_now(desk: TimedDesk, ticket: Ticket, command: TicketCommand, **changes: object) -> None:
     """A command that says by the server's clock when it was sent, as those of the API do."""
-    await desk.send(ticket, command, **{"at": await desk.at(timedelta()), **changes}) 
+    await desk.send(ticket, command, **{"at": await desk.at(timedelta()), **changes})
 
 
 def alarms(desk: TimedDesk, ticket: Ticket) -> list[tuple[Target, int | None]]:

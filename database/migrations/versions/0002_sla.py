@@ -62,8 +62,23 @@ TABLES = (
     """,
     "insert into sla_edition default values",
     """
+    create table notifications (
+        id bigint primary key generated always as identity,
+        person_id uuid references people on delete cascade,
+        webhook text,
+        ticket_number bigint not null references tickets on delete cascade deferrable initially deferred,
+        revision int not null,
+        kind text not null,
+        at timestamptz not null,
+        read_at timestamptz,
+        check (num_nonnulls(person_id, webhook) = 1),
+        unique nulls not distinct (person_id, webhook, ticket_number, revision)
+    )
+    """,
+    "create index notifications_by_person on notifications (person_id, id) where person_id is not null",
+    """
     create table sla_clocks (
-        ticket_number bigint not null references tickets deferrable initially deferred,
+        ticket_number bigint not null references tickets on delete cascade deferrable initially deferred,
         audience text not null check (audience in ('customer', 'team')),
         target text not null check (target in ('first_response', 'next_response', 'resolution')),
         cycle int not null,
@@ -82,6 +97,7 @@ TABLES = (
     """,
     "create index sla_clocks_by_end on sla_clocks (ended_at)",
     "create index sla_clocks_by_breach on sla_clocks (breached_at) where breached_at is not null",
+    "alter table tickets add column watcher_ids uuid[] not null default '{}'",
     "alter table tickets add column sla jsonb",
     """
     alter table tickets add column sla_state text not null default 'none'
@@ -105,6 +121,21 @@ def _goals(first_response: int, resolution: int) -> dict[str, object]:
     }
 
 
+def _ladder(*minutes: int) -> dict[str, object]:
+    """A level higher at each of these minutes without an answer, and the supervisors hear of it."""
+    return {
+        "target": "first_response",
+        "steps": [
+            {
+                "after_minutes": after,
+                "since": "start",
+                "actions": [{"type": "raise_level", "level": level}, {"type": "notify_role", "role": "supervisor"}],
+            }
+            for level, after in enumerate(minutes, start=1)
+        ],
+    }
+
+
 DEFAULT_POLICIES = (
     (
         "Urgent matters",
@@ -116,6 +147,7 @@ DEFAULT_POLICIES = (
                 "normal": _goals(120, 480),
                 "low": _goals(480, 1440),
             },
+            "ladders": {"urgent": _ladder(30, 60), "high": _ladder(60), "normal": _ladder(60)},
         },
     ),
     (
@@ -127,6 +159,7 @@ DEFAULT_POLICIES = (
                 "normal": _goals(240, 720),
                 "low": _goals(480, 1440),
             },
+            "ladders": {"urgent": _ladder(45, 60), "high": _ladder(60), "normal": _ladder(120)},
         },
     ),
 )
@@ -159,7 +192,9 @@ def downgrade() -> None:
     op.execute("alter table events drop column recorded_at")
     op.execute("alter table people drop column tier")
     op.execute("alter table tickets drop column next_due_at")
-    op.execute("alter table tickets drop column sla_due_at, drop column sla_state, drop column sla")
+    op.execute(
+        "alter table tickets drop column sla_due_at, drop column sla_state, drop column sla, drop column watcher_ids"
+    )
     op.execute(
         "drop table sla_clocks, sla_edition, sla_policy_versions, sla_policies, sla_calendar_versions, sla_calendars"
     )

@@ -1,0 +1,147 @@
+"""Escalation ladders: who hears and what is done while a target stays unmet, step by step, until somebody takes it
+on."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from domain.ids import PersonId
+
+MAX_STEPS = 10
+MAX_REPEATS = 10
+MAX_STEP_MINUTES = 60 * 24 * 366
+_Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class RaiseLevel(_Frozen):
+    """The ticket's escalation level becomes this, unless it is higher already."""
+
+    type: Literal["raise_level"] = "raise_level"
+    level: Annotated[int, Field(ge=1, le=3)]
+
+
+class RaisePriority(_Frozen):
+    """The ticket's priority becomes this, unless it is higher already."""
+
+    type: Literal["raise_priority"] = "raise_priority"
+    priority: Literal["normal", "high", "urgent"]
+
+
+class NotifyRole(_Frozen):
+    """Everybody with the role hears; of agents those of the ticket's team."""
+
+    type: Literal["notify_role"] = "notify_role"
+    role: Literal["agent", "supervisor", "admin"]
+
+
+class NotifyPerson(_Frozen):
+    type: Literal["notify_person"] = "notify_person"
+    person_id: PersonId
+
+
+class NotifyTeam(_Frozen):
+    """Everybody of a team hears: of the ticket's own when none is named."""
+
+    type: Literal["notify_team"] = "notify_team"
+    team: _Name | None = None
+
+
+class AddWatcher(_Frozen):
+    """A person watches the ticket from now on, and hears of it."""
+
+    type: Literal["add_watcher"] = "add_watcher"
+    person_id: PersonId
+
+
+class CallWebhook(_Frozen):
+    type: Literal["call_webhook"] = "call_webhook"
+    url: Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=2000)]
+
+
+StepAction = Annotated[
+    RaiseLevel | RaisePriority | NotifyRole | NotifyPerson | NotifyTeam | AddWatcher | CallWebhook,
+    Field(discriminator="type"),
+]
+
+
+class LadderStep(_Frozen):
+    """What is done `after_minutes`, counted from the clock's start (as the clock itself counts, pausing with it), from
+    the breach, or from the step before; the latter two in working time or wall-clock time."""
+
+    after_minutes: Annotated[int, Field(ge=0, le=MAX_STEP_MINUTES)]
+    since: Literal["start", "breach", "last_step"] = "breach"
+    time: Literal["business", "wall"] = "business"
+    actions: Annotated[tuple[StepAction, ...], Field(min_length=1, max_length=10)]
+
+    @property
+    def after(self) -> timedelta:
+        return timedelta(minutes=self.after_minutes)
+
+
+class Ladder(_Frozen):
+    """The steps of the customer's clock for `target`, in order. After the last one they begin again `repeats` times,
+    each round from the last step of the one before. `hold_until_open`: no step is taken while the desk is closed."""
+
+    target: Literal["first_response", "next_response", "resolution"] = "first_response"
+    steps: Annotated[tuple[LadderStep, ...], Field(min_length=1, max_length=MAX_STEPS)]
+    repeats: Annotated[int, Field(ge=0, le=MAX_REPEATS)] = 0
+    hold_until_open: bool = False
+
+    @model_validator(mode="after")
+    def _has_a_beginning(self) -> Self:
+        if self.steps[0].since == "last_step":
+            raise ValueError("the first step has no step before it")
+        return self
+
+
+Outcome = Literal["acknowledged", "at_its_end"]
+
+
+class LadderRun(_Frozen):
+    """A ladder while its clock is open: the one that it began with, whatever becomes of the policy.
+
+    `step` is the next one (from 0), in `round` (from 1); `next_at` its moment, None while that cannot be known.
+    `ended` says why no more steps follow.
+    """
+
+    ladder: Ladder
+    policy_version: int
+    priority: str
+    """The ticket's when it began."""
+    cycle: int
+    """Of the clock that it belongs to."""
+    round: int = 1
+    step: int = 0
+    next_at: datetime | None = None
+    last_at: datetime | None = None
+    ended: Outcome | None = None
+
+    @property
+    def next_step(self) -> LadderStep | None:
+        """The step to be taken next."""
+        return None if self.ended else self.ladder.steps[self.step]
+
+    def counts_from(self) -> Literal["start", "breach", "last_step"]:
+        """What the next step is counted from: in later rounds the first one follows the last one."""
+        step = self.ladder.steps[self.step]
+        return "last_step" if self.round > 1 and self.step == 0 else step.since
+
+    def climbed(self, at: datetime) -> "LadderRun":
+        """After its next step was taken; when the one behind that comes is still to be computed."""
+        changes: dict[str, object] = {"last_at": at, "next_at": None}
+        if self.step + 1 < len(self.ladder.steps):
+            changes |= {"step": self.step + 1}
+        elif self.round <= self.ladder.repeats:
+            changes |= {"step": 0, "round": self.round + 1}
+        else:
+            changes |= {"ended": "at_its_end"}
+        return self.model_copy(update=changes)
+
+    def stopped(self, why: Outcome) -> "LadderRun":
+        """Without further steps."""
+        return self.model_copy(update={"ended": why, "next_at": None})
