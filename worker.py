@@ -19,9 +19,12 @@ from temporalio.worker import (
 )
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.sla_rollouts import RolloutActivities
 from activities.tickets import TicketActivities
 from database.bell import Bell
 from database.pool import Pool, open_pool
+from database.skills import SkillStore
+from database.sla_rollouts import RolloutStore
 from database.sla_terms import SlaTermsStore
 from database.starts import StartRequestStore
 from database.tickets import START_BELL, TicketStore
@@ -30,9 +33,12 @@ from workflows.client import DEPLOYMENT, TASK_QUEUE, TicketClient, connect, ensu
 from workflows.guard import Guard
 from workflows.recovery import Recovery
 from workflows.relay import StartRelay
+from workflows.sla_rollout import RolloutWorkflow
 from workflows.ticket import TicketWorkflow
 
 CONNECT_RETRY_SECONDS = 1.0
+TELLING_SECONDS = 10.0
+"""How long a rollout waits for a ticket to answer before it asks again."""
 log = logging.getLogger("worker")
 
 
@@ -57,7 +63,9 @@ def build_worker(
     runner: WorkflowRunner | None = None,
 ) -> Worker:
     """The worker with everything it runs. With a build id its tickets are pinned to it until they continue as new."""
-    activities = TicketActivities(TicketStore(pool), SlaTermsStore(pool))
+    tickets, terms, rollouts = TicketStore(pool), SlaTermsStore(pool), RolloutStore(pool)
+    activities = TicketActivities(tickets, terms, SkillStore(pool), rollouts)
+    rolling = RolloutActivities(rollouts, terms, tickets, TicketClient(client, TELLING_SECONDS, task_queue))
     deployment = None
     if build_id is not None:
         deployment = WorkerDeploymentConfig(
@@ -68,8 +76,8 @@ def build_worker(
     return Worker(
         client,
         task_queue=task_queue,
-        workflows=[TicketWorkflow],
-        activities=[activities.load_ticket, activities.record],
+        workflows=[TicketWorkflow, RolloutWorkflow],
+        activities=[activities.load_ticket, activities.record, activities.escalate, *rolling.steps],
         interceptors=[Guard()],
         workflow_runner=runner or UnsandboxedWorkflowRunner(),
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),

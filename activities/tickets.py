@@ -12,11 +12,22 @@ from domain.errors import DomainError
 from domain.ids import PersonId, TicketNumber
 from domain.lifecycle import apply
 from domain.sla_clock import TicketSla
-from domain.sla_keeping import asks_for_terms, concerns, follow, terms_for
+from domain.sla_keeping import Kept, asks_for_terms, concerns, follow, terms_for
+from domain.sla_ladder import ReassignToSenior
 from domain.sla_policy import Terms
+from domain.sla_rollout import FormerClocks, restored
 from domain.ticket import Slug, Ticket
 from domain.ticket_commands import Receipt
-from domain.ticket_events import TicketChange, TicketEvent, TicketSlaChanged
+from domain.ticket_events import (
+    TicketAssigned,
+    TicketChange,
+    TicketEvent,
+    TicketLadderClimbed,
+    TicketSeniorMissing,
+    TicketSlaChanged,
+    TicketTermsTaken,
+    TicketTermsTakenBack,
+)
 
 
 class TicketRecords(Protocol):
@@ -34,7 +45,20 @@ class SlaTerms(Protocol):
     def zone_data(self) -> str: ...
     async def offer_to(self, requester: PersonId) -> tuple[Slug, tuple[Terms, ...]]: ...
     async def terms_of(self, sla: TicketSla | None) -> Terms | None: ...
+    async def terms_at(self, policy_version: int | None, calendar_version: int | None) -> Terms | None: ...
     async def calendars_of(self, slas: Iterable[TicketSla | None]) -> Callable[[int], BusinessCalendar]: ...
+
+
+class Seniors(Protocol):
+    """Who can be given what needs a senior agent."""
+
+    async def senior_for(self, ticket: Ticket, skill: Slug | None, min_level: int) -> PersonId | None: ...
+
+
+class FormerTerms(Protocol):
+    """What tickets ran on before a rollout."""
+
+    async def former_clocks(self, rollout_id: int, ticket: Ticket) -> FormerClocks: ...
 
 
 class Recorded(BaseModel):
@@ -47,12 +71,14 @@ class Recorded(BaseModel):
 
 
 class TicketActivities:
-    """Both activities are harmless to retry: loading changes nothing that loading again would, and a change is stored
-    once under its command's id."""
+    """All are harmless to retry: loading changes nothing that loading again would, and a change is stored once under
+    its command's id."""
 
-    def __init__(self, records: TicketRecords, terms: SlaTerms) -> None:
+    def __init__(self, records: TicketRecords, terms: SlaTerms, seniors: Seniors, former: FormerTerms) -> None:
         self._records = records
         self._terms = terms
+        self._seniors = seniors
+        self._former = former
 
     @activity.defn
     async def load_ticket(self, number: TicketNumber) -> Ticket | None:
@@ -66,19 +92,67 @@ class TicketActivities:
         A refusal (someone or something it names is unfit) comes back by its code.
         """
         try:
-            entailed = await self._entailed(change) if concerns(change.events) else ()
+            before = await self._before(change) if concerns(change.events) else None
+            entailed = () if before is None else await self._kept(before, change)
             return Recorded(receipt=await self._records.record(change.followed_by(*entailed)), entailed=entailed)
         except DomainError as error:
             raise failure_of(error) from error
 
-    async def _entailed(self, change: TicketChange) -> tuple[TicketEvent, ...]:
+    @activity.defn
+    async def escalate(self, change: TicketChange) -> Recorded:
+        """Take a step of the escalation ladder: like `record`, but first give the ticket to whom the step asks for."""
+        try:
+            before = await self._before(change)
+            if before is None:
+                return Recorded(receipt=await self._records.record(change))
+            given = await self._reassigned(apply(before, change), change)
+            kept = await self._kept(before, change.followed_by(*given))
+            entailed = (*given, *kept)
+            return Recorded(receipt=await self._records.record(change.followed_by(*entailed)), entailed=entailed)
+        except DomainError as error:
+            raise failure_of(error) from error
+
+    async def _before(self, change: TicketChange) -> Ticket | None:
+        """The ticket as the change found it; None when it was stored before or must be decided anew: `record` tells."""
         before = await self._records.state(change.number)
-        if before is None or before.revision != change.first_revision - 1:
-            return ()  # it was stored before, or must be decided anew: `record` tells
+        return None if before is None or before.revision != change.first_revision - 1 else before
+
+    async def _reassigned(self, ticket: Ticket, change: TicketChange) -> tuple[TicketEvent, ...]:
+        wanted = [
+            action
+            for event in change.events
+            if isinstance(event, TicketLadderClimbed)
+            for action in event.actions
+            if isinstance(action, ReassignToSenior)
+        ]
+        if not wanted:
+            return ()
+        (first, *_) = wanted
+        senior = await self._seniors.senior_for(ticket, first.skill, first.min_level)
+        if senior is None:
+            return (TicketSeniorMissing(skill=first.skill, min_level=first.min_level),)
+        return (TicketAssigned(assignee_id=senior, previous_id=ticket.assignee_id),)
+
+    async def _kept(self, before: Ticket, change: TicketChange) -> tuple[TicketEvent, ...]:
         terms = await self._terms.terms_of(before.sla)
-        if asks_for_terms(change.events):
+        (first, *_) = change.events
+        if isinstance(first, TicketTermsTakenBack):
+            kept = await self._taken_back(first.rollout_id, before, change)
+            return () if kept is None else (TicketSlaChanged(sla=kept.sla, segments=kept.segments),)
+        if isinstance(first, TicketTermsTaken):
+            terms = await self._terms.terms_at(first.policy_version, first.calendar_version)
+        elif asks_for_terms(change.events):
             offer = await self._terms.offer_to(before.requester_id)
             terms = terms_for(apply(before, change), *offer, terms)
         calendars = await self._terms.calendars_of([before.sla])
         kept = follow(before, change.events, change.at, terms, calendars, self._terms.zone_data)
         return () if kept is None else (TicketSlaChanged(sla=kept.sla, segments=kept.segments),)
+
+    async def _taken_back(self, rollout_id: int, before: Ticket, change: TicketChange) -> Kept | None:
+        """Exactly the former clocks, or, when the ticket has changed since, the former terms with the time used."""
+        former = await self._former.former_clocks(rollout_id, before)
+        calendars = await self._terms.calendars_of([former.sla, before.sla])
+        if former.is_untouched and before.sla is not None:
+            return restored(former.sla, before.sla, change.at, calendars, self._terms.zone_data)
+        terms = await self._terms.terms_of(former.sla)
+        return follow(before, change.events, change.at, terms, calendars, self._terms.zone_data)

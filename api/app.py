@@ -25,12 +25,14 @@ from database.bell import Bell
 from database.events import EventLog
 from database.people import DirectoryStore, PeopleStore
 from database.pool import open_pool
+from database.skills import SkillStore
+from database.sla_rollouts import RolloutStore
 from database.sla_terms import SlaTermsStore
 from database.ticket_lists import TicketLists
 from database.tickets import BELL, TicketStore
 from domain.lifecycle import LifecycleRules
 from settings import Settings
-from workflows.client import TicketClient, connect, tls_config
+from workflows.client import RolloutClient, TicketClient, connect, tls_config
 
 GC_THRESHOLD = (100_000, 50, 100)
 """Collecting garbage less often halves the cost of a stream with thousands of clients."""
@@ -76,12 +78,15 @@ async def build_desk(settings: Settings) -> Desk:
         settings=settings,
         pool=pool,
         tickets=TicketStore(pool),
+        skills=SkillStore(pool),
         terms=SlaTermsStore(pool),
+        rollouts=RolloutStore(pool),
         lists=TicketLists(pool),
         events=events,
         people=people_store,
         directory=DirectoryStore(pool),
         workflows=TicketClient(client, settings.command_timeout_seconds),
+        rolling=RolloutClient(client, settings.command_timeout_seconds),
         feed=feed,
         bell=Bell(settings.database_dsn, {BELL: feed.ring}),
         tokens=AccessTokens(load_or_make_key(settings.token_key_path), lifetime),

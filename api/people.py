@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.auth import Email, Name, Password, PersonOut, person_out
 from api.requests import AsReader, InDesk, Key, without_password
 from database.people import NamedSlug
-from domain.access import check_admin, check_desk
+from domain.access import check_admin, check_desk, check_supervisor
 from domain.errors import InvalidError
 from domain.ids import PersonId
 from domain.people import Role
@@ -72,6 +72,23 @@ class AgentsOut(BaseModel):
     items: list[AgentOut]
 
 
+class Skill(BaseModel):
+    """A skill and its level: from 1, has begun, to 5, teaches others. From 4 on somebody counts as senior in it."""
+
+    model_config = ConfigDict(extra="forbid")
+    skill: Slug
+    level: Annotated[int, Field(ge=1, le=5)]
+
+
+class Skills(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    items: Annotated[tuple[Skill, ...], Field(max_length=100)]
+
+
+class SkillsOut(BaseModel):
+    items: list[Skill]
+
+
 @router.get("/users", tags=["users"])
 async def list_users(
     desk: InDesk,
@@ -119,6 +136,24 @@ async def list_agents(desk: InDesk, reader: AsReader) -> AgentsOut:
     return AgentsOut(items=items)
 
 
+@router.get("/agents/{person}/skills", tags=["agents"])
+async def get_skills(person: UUID, desk: InDesk, reader: AsReader) -> SkillsOut:
+    """What somebody of the desk can do; for the desk."""
+    check_desk(reader)
+    return _skills(await desk.skills.of(PersonId(person)))
+
+
+@router.put("/agents/{person}/skills", tags=["agents"])
+async def set_skills(person: UUID, body: Skills, desk: InDesk, reader: AsReader) -> SkillsOut:
+    """Make these all of somebody's skills; for supervisors."""
+    check_supervisor(reader)
+    levels = {skill.skill: skill.level for skill in body.items}
+    if len(levels) < len(body.items):
+        raise InvalidError("A skill has one level.")
+    await desk.skills.set(PersonId(person), levels)
+    return _skills(levels)
+
+
 @router.get("/teams", tags=["teams"])
 async def list_teams(desk: InDesk, reader: AsReader) -> NamedSlugsOut:
     return _named(await desk.directory.teams())
@@ -143,6 +178,10 @@ async def add_category(body: NewNamedSlug, desk: InDesk, reader: AsReader, key: 
     check_admin(reader)
     category = await desk.directory.add_category(body.slug, body.name, key.request_key)
     return NamedSlugOut(slug=category.slug, name=category.name)
+
+
+def _skills(levels: dict[Slug, int]) -> SkillsOut:
+    return SkillsOut(items=[Skill(skill=skill, level=level) for skill, level in sorted(levels.items())])
 
 
 def _named(items: list[NamedSlug]) -> NamedSlugsOut:

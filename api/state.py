@@ -9,12 +9,14 @@ from database.bell import Bell
 from database.events import EventLog
 from database.people import DirectoryStore, PeopleStore
 from database.pool import Pool
+from database.skills import SkillStore
+from database.sla_rollouts import RolloutStore
 from database.sla_terms import SlaTermsStore
 from database.ticket_lists import TicketLists
 from database.tickets import TicketStore
 from domain.lifecycle import LifecycleRules
 from settings import Settings
-from workflows.client import TicketClient
+from workflows.client import RolloutClient, TicketClient
 
 
 @dataclass(frozen=True)
@@ -24,12 +26,15 @@ class Desk:
     settings: Settings
     pool: Pool
     tickets: TicketStore
+    skills: SkillStore
     terms: SlaTermsStore
+    rollouts: RolloutStore
     lists: TicketLists
     events: EventLog
     people: PeopleStore
     directory: DirectoryStore
     workflows: TicketClient
+    rolling: RolloutClient
     feed: Feed
     bell: Bell
     tokens: AccessTokens

@@ -1,9 +1,9 @@
 """What one does to a ticket. Each route checks that the reader may, sends one command, and answers with the result."""
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Response, status
+from fastapi import APIRouter, Path, Response, status
 
 from api.problems import PendingCommand
 from api.requests import AsReader, Expected, InDesk, Key, Number, Signed
@@ -26,11 +26,14 @@ from domain.ids import CommandId, PersonId
 from domain.ticket_commands import (
     AcknowledgeTicket,
     AddReply,
+    AdvanceMoment,
     AssignTicket,
+    CancelMoment,
     ChangeStatus,
     ClaimTicket,
     DeescalateTicket,
     EscalateTicket,
+    MomentId,
     SnoozeTicket,
     TicketCommand,
     UnassignTicket,
@@ -41,6 +44,7 @@ _PENDING: dict[int | str, dict[str, Any]] = {
     202: {"model": PendingCommand, "description": "The engine has not answered in time; see `location`."}
 }
 router = APIRouter(prefix="/tickets/{number}", tags=["tickets"], responses=_PENDING)
+Moment = Annotated[MomentId, Path(description="The id that `pending` names it by.")]
 
 
 @router.post("/replies", status_code=status.HTTP_201_CREATED)
@@ -145,6 +149,25 @@ async def wake_ticket(
 ) -> Response:  # fmt: skip
     """End the snooze now."""
     return await _do(WakeTicket(), number, desk, reader, key, expected)
+
+
+@router.post("/pending/{moment}/cancel", response_model=TicketOut)
+async def cancel_moment(
+    number: Number, moment: Moment, desk: InDesk, reader: AsReader, key: Key, expected: Expected,
+    body: Nothing | None = None,
+) -> Response:  # fmt: skip
+    """Strike what would come by itself: a warning, a breach and with it its clock, a step of the escalation ladder, the
+    waking, the closing. For supervisors."""
+    return await _do(CancelMoment(moment=moment), number, desk, reader, key, expected)
+
+
+@router.post("/pending/{moment}/advance", response_model=TicketOut)
+async def advance_moment(
+    number: Number, moment: Moment, desk: InDesk, reader: AsReader, key: Key, expected: Expected,
+    body: Nothing | None = None,
+) -> Response:  # fmt: skip
+    """Let come now what would come later by itself. For supervisors."""
+    return await _do(AdvanceMoment(moment=moment), number, desk, reader, key, expected)
 
 
 @router.get("/commands/{command}")

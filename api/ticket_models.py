@@ -181,6 +181,7 @@ class TimelinePageOut(BaseModel):
 
 
 class PendingMomentOut(BaseModel):
+    id: str = Field(description="Names the moment, to cancel it or to bring it forward.")
     at: datetime
     kind: str
     cause: str

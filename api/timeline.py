@@ -10,8 +10,9 @@ from api.ticket_models import PendingMomentOut, PendingMomentsOut, TimelinePageO
 from api.tickets import visible
 from domain.access import may_see_internal
 from domain.errors import InvalidError
-from domain.ticket_timers import pending_moments
+from domain.ticket_timers import TimerKind, pending_moments
 
+_FOR_EVERYBODY: frozenset[TimerKind] = frozenset({"wake", "auto_close", "reopen_window_ends"})
 router = APIRouter(prefix="/tickets/{number}", tags=["tickets"])
 
 
@@ -41,5 +42,6 @@ async def get_pending(number: Number, desk: InDesk, reader: AsReader) -> Pending
     record = await visible(desk, reader, number)
     moments = pending_moments(record.ticket)
     if not may_see_internal(reader, record):
-        moments = [moment for moment in moments if not moment.kind.startswith("sla_")]
-    return PendingMomentsOut(items=[PendingMomentOut(**moment.model_dump(exclude={"command"})) for moment in moments])
+        moments = [moment for moment in moments if moment.kind in _FOR_EVERYBODY]
+    items = [PendingMomentOut(id=one.id, at=one.at, kind=one.kind, cause=one.cause) for one in moments]
+    return PendingMomentsOut(items=items)

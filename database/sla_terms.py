@@ -19,10 +19,14 @@ join sla_calendar_versions cv on cv.calendar_id = pv.calendar_id
 """
 _OFFERED = f"""
 {_TERMS} where not p.is_deleted
-    and pv.version = (select max(version) from sla_policy_versions where policy_id = p.id)
-    and cv.version = (select max(version) from sla_calendar_versions where calendar_id = cv.calendar_id)
+    and pv.id = case when p.id = (select policy_id from sla_policy_versions where id = $1) then $1 else (
+        select id from sla_policy_versions where policy_id = p.id and is_offered order by version desc limit 1) end
+    and cv.id = case when pv.calendar_id = (select calendar_id from sla_calendar_versions where id = $2) then $2 else (
+        select id from sla_calendar_versions where calendar_id = pv.calendar_id and is_offered
+        order by version desc limit 1) end
 order by p.place, p.id
 """
+"""The newest versions, but of one policy ($1) or one calendar ($2) this version."""
 
 
 class Offer(NamedTuple):
@@ -55,29 +59,35 @@ class SlaTermsStore:
         if row is None:
             raise RuntimeError("the database has no edition of the SLA policies")
         if self._offered is None or self._offered[0] != row["number"]:
-            self._offered = row["number"], tuple([self._terms(found) for found in await self._pool.fetch(_OFFERED)])
+            self._offered = (
+                row["number"],
+                tuple([self._terms(found) for found in await self._pool.fetch(_OFFERED, None, None)]),
+            )
         return Offer(row["tier"] or "standard", self._offered[1])
+
+    async def offer_with(self, policy_version: int | None, calendar_version: int | None) -> tuple[Terms, ...]:
+        """The terms on offer, from the top, if this version of a policy or of a calendar were the newest."""
+        rows = await self._pool.fetch(_OFFERED, policy_version, calendar_version)
+        return tuple([self._terms(row) for row in rows])
 
     async def terms_of(self, sla: TicketSla | None) -> Terms | None:
         """The terms that a ticket runs on; None when no policy matched."""
-        if sla is None or sla.policy_version is None or sla.calendar_version is None:
+        return None if sla is None else await self.terms_at(sla.policy_version, sla.calendar_version)
+
+    async def terms_at(self, policy_version: int | None, calendar_version: int | None) -> Terms | None:
+        """The terms of these versions; None for none."""
+        if policy_version is None or calendar_version is None:
             return None
-        if sla.policy_version not in self._policies or sla.calendar_version not in self._calendars:
+        if policy_version not in self._policies or calendar_version not in self._calendars:
             row = await self._pool.fetchrow(
-                f"{_TERMS} where pv.id = $1 and cv.id = $2", sla.policy_version, sla.calendar_version
+                f"{_TERMS} where pv.id = $1 and cv.id = $2", policy_version, calendar_version
             )
             if row is None:
-                raise RuntimeError(f"version {sla.policy_version} of a policy has no calendar {sla.calendar_version}")
+                raise RuntimeError(f"version {policy_version} of a policy has no calendar {calendar_version}")
             return self._terms(row)
-        policy_id, policy = self._policies[sla.policy_version]
-        return Terms(
-            policy_id,
-            sla.policy_version,
-            policy,
-            sla.calendar_version,
-            self._calendars[sla.calendar_version],
-            self._zone_data,
-        )
+        policy_id, policy = self._policies[policy_version]
+        calendar = self._calendars[calendar_version]
+        return Terms(policy_id, policy_version, policy, calendar_version, calendar, self._zone_data)
 
     async def calendars_of(self, slas: Iterable[TicketSla | None]) -> Callable[[int], BusinessCalendar]:
         """The calendars that the clocks run on, by their versions."""

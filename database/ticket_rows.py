@@ -47,6 +47,7 @@ class TicketRecord(NamedTuple):
     first_responded_at: datetime | None
     resolved_at: datetime | None
     closed_at: datetime | None
+    held_open: bool
     watcher_ids: list[PersonId]
     sla: TicketSla | None
     title: str

@@ -12,6 +12,8 @@ from domain.people import Actor, Role
 from domain.ticket import Slug, Status
 from domain.ticket_commands import (
     AddReply,
+    AdvanceMoment,
+    CancelMoment,
     ChangeStatus,
     EditTicket,
     OpenTicket,
@@ -104,9 +106,12 @@ def check_open(reader: Reader, command: OpenTicket) -> None:
 def check_command(reader: Reader, command: TicketCommand, ticket: HasAudience) -> None:
     """Raises ForbiddenError when the reader, who may see the ticket, may not do this to it.
 
-    Whoever sees a ticket as desk may do every command; its requester may write, reopen, resolve, close what is
+    Whoever sees a ticket as desk may do every command, except that only supervisors and admins cancel or advance what
+    is to come; its requester may write, reopen, resolve, close what is
     resolved, and edit the wording, priority, category and due date.
     """
+    if isinstance(command, CancelMoment | AdvanceMoment):
+        check_supervisor(reader)
     if may_see_internal(reader, ticket):
         return
     match command:
@@ -128,6 +133,12 @@ def check_admin(reader: Reader) -> None:
     """Raises ForbiddenError for everyone but admins."""
     if reader.role is not Role.ADMIN:
         raise ForbiddenError("Only an admin may do this.")
+
+
+def check_supervisor(reader: Reader) -> None:
+    """Raises ForbiddenError for everyone but supervisors and admins."""
+    if reader.role not in (Role.SUPERVISOR, Role.ADMIN):
+        raise ForbiddenError("Only a supervisor may do this.")
 
 
 def check_desk(reader: Reader) -> None:

@@ -89,6 +89,28 @@ class NotSnoozedError(ConflictError):
     code = "not_snoozed"
 
 
+class NoSuchMomentError(ConflictError):
+    """The ticket does not wait for the moment, or not any more."""
+
+    code = "no_such_moment"
+
+
+class MomentFixedError(ConflictError):
+    code = "moment_fixed"
+
+
+class RolloutStateError(ConflictError):
+    """The rollout is not at the stage that this needs, or another one stands in its way."""
+
+    code = "rollout_state"
+
+
+class PreviewOutdatedError(ConflictError):
+    """The preview is too old, or the policy or calendar was changed since."""
+
+    code = "preview_outdated"
+
+
 class AlreadyExistsError(ConflictError):
     code = "already_exists"
 

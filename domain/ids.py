@@ -25,3 +25,8 @@ def command_id_for_timer(ticket: TicketNumber, revision: int, kind: str) -> Comm
 def command_id_for_signal(ticket: TicketNumber, source: str) -> CommandId:
     """The command of a signal, named by the id that its sender gave or else by its place in the workflow's history."""
     return CommandId(uuid5(_COMMANDS, f"signal:{ticket}:{source}"))
+
+
+def command_id_for_rollout(ticket: TicketNumber, rollout: int, direction: str) -> CommandId:
+    """The command by which a ticket takes the terms of a rollout, or takes them back."""
+    return CommandId(uuid5(_COMMANDS, f"rollout:{rollout}:{direction}:{ticket}"))

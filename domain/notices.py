@@ -10,6 +10,7 @@ from domain.ticket_events import (
     TicketEscalated,
     TicketEvent,
     TicketLadderClimbed,
+    TicketSeniorMissing,
     TicketSlaBreached,
     TicketSlaWarned,
 )
@@ -47,6 +48,8 @@ def _hearers(event: TicketEvent, *, by_person: bool) -> Iterator[tuple[Hearers, 
             yield "person", str(event.assignee_id)
         case TicketEscalated() if by_person:
             yield from (("owner", None), ("role", "supervisor"))
+        case TicketSeniorMissing():
+            yield "role", "supervisor"
         case TicketLadderClimbed():
             yield from (hearers for action in event.actions if (hearers := _called(action)) is not None)
 

@@ -67,6 +67,8 @@ class Clock(_Frozen):
     warnings: tuple[PlannedWarning, ...] = ()
     warned: int = 0
     """The highest share of the goal, in percent, that was warned of."""
+    muted: tuple[int, ...] = ()
+    """Shares whose warning somebody cancelled."""
     breached_at: datetime | None = None
     ended_at: datetime | None = None
 

@@ -30,19 +30,31 @@ from domain.sla_clock import (
 from domain.sla_ladder import LadderRun
 from domain.sla_policy import Goal, Terms, first_match
 from domain.ticket import Slug, Ticket
+from domain.ticket_commands import BreachTarget, ClimbLadder, WarnOfTarget
 from domain.ticket_events import (
     TicketEdited,
     TicketEvent,
     TicketLadderClimbed,
+    TicketMomentCancelled,
     TicketMoved,
     TicketReplied,
     TicketSlaBreached,
     TicketStatusChanged,
+    TicketTermsTaken,
+    TicketTermsTakenBack,
 )
 
 Calendars = Callable[[int], BusinessCalendar]
 """A version of a calendar -> the calendar."""
-_TOUCHING = TicketReplied | TicketStatusChanged | TicketSlaBreached | TicketLadderClimbed
+_TOUCHING = (
+    TicketReplied
+    | TicketStatusChanged
+    | TicketSlaBreached
+    | TicketLadderClimbed
+    | TicketMomentCancelled
+    | TicketTermsTaken
+    | TicketTermsTakenBack
+)
 _NO_TIME = timedelta()
 _NEVER = datetime.max.replace(tzinfo=UTC)
 """Later than any due moment: of a calendar that has not enough working time ahead."""
@@ -112,6 +124,10 @@ def follow(
             keeper.replied(ticket, by_desk=event.by_desk)
         if isinstance(event, TicketStatusChanged):
             keeper.status_changed(was, ticket)
+        if isinstance(event, TicketMomentCancelled):
+            keeper.moment_cancelled(event)
+        if isinstance(event, TicketTermsTaken):
+            keeper.moves_ladder = event.moves_ladder
     if ticket.team != before.team:
         keeper.team_changed(ticket)
     if _is_other(old, terms) or ticket.priority is not before.priority:
@@ -120,6 +136,26 @@ def follow(
     kept = keeper.kept(ticket)
     is_same = kept.sla.model_copy(update={"zone_data": told.zone_data}) == told
     return None if is_same else kept
+
+
+def segment_of(clock: Clock, since: datetime, until: datetime, used: timedelta, why: str, zone_data: str) -> Segment:
+    """A stretch of a clock that is not over yet."""
+    if clock.phase not in ("running", "paused"):
+        raise ValueError(f"the clock of {clock.target} is over")
+    return Segment(
+        target=clock.target,
+        audience=clock.audience,
+        cycle=clock.cycle,
+        phase=clock.phase,
+        since=since,
+        until=until,
+        used=used,
+        why=why,
+        time=clock.time,
+        policy_version=clock.policy_version,
+        calendar_version=clock.calendar_version,
+        zone_data=zone_data,
+    )
 
 
 def used_by(clock: Clock, at: datetime, calendars: Calendars) -> timedelta:
@@ -149,6 +185,8 @@ class _Keeper:
         self._at = at
         self._zone_data = zone_data
         self._segments: list[Segment] = []
+        self.moves_ladder = False
+        """Whether a running ladder goes on as that of the present terms."""
 
     def kept(self, ticket: Ticket) -> Kept:
         terms = self._terms
@@ -191,6 +229,22 @@ class _Keeper:
             phase = self._phase(clock.target, ticket)
             if clock.is_open and clock.phase != phase:
                 self._put(self._planned(self._cut(clock, phase, f"status became {ticket.status}")))
+
+    def moment_cancelled(self, event: TicketMomentCancelled) -> None:
+        """What was to come by itself does not: a warning, a step of the ladder, or a breach, and with it the clock."""
+        brings, run = event.brings, self._sla.ladder
+        if isinstance(brings, ClimbLadder) and run is not None:
+            self._sla = self._sla.model_copy(update={"ladder": run.climbed(self._at)})
+        if not isinstance(brings, WarnOfTarget | BreachTarget):
+            return
+        clock = self._sla.at(brings.clock)
+        if clock is None or not clock.is_open:
+            return
+        if isinstance(brings, BreachTarget):
+            self._put(self._over(clock, "cancelled", "cancelled by hand"))
+        else:
+            left = tuple(one for one in clock.warnings if one.percent != brings.percent)
+            self._put(clock.model_copy(update={"warnings": left, "muted": (*clock.muted, brings.percent)}))
 
     def team_changed(self, ticket: Ticket) -> None:
         """The teams' own clocks begin anew with the next team."""
@@ -292,23 +346,8 @@ class _Keeper:
         used = _NO_TIME
         if clock.phase == "running":
             used = working_time(self._calendar(clock), clock.since, self._at)
-        if clock.since < self._at and clock.phase in ("running", "paused"):
-            self._segments.append(
-                Segment(
-                    target=clock.target,
-                    audience=clock.audience,
-                    cycle=clock.cycle,
-                    phase=clock.phase,
-                    since=clock.since,
-                    until=self._at,
-                    used=used,
-                    why=clock.why,
-                    time=clock.time,
-                    policy_version=clock.policy_version,
-                    calendar_version=clock.calendar_version,
-                    zone_data=self._zone_data,
-                )
-            )
+        if clock.since < self._at and clock.is_open:
+            self._segments.append(segment_of(clock, clock.since, self._at, used, clock.why, self._zone_data))
         return clock.model_copy(update={"phase": phase, "since": self._at, "used": clock.used + used, "why": why})
 
     def _planned(self, clock: Clock) -> Clock:
@@ -321,7 +360,7 @@ class _Keeper:
         for percent in () if self._terms is None else self._terms.policy.warnings:
             left = clock.goal * percent / 100 - clock.used
             at = self._after(clock, left)
-            if percent > clock.warned and at is not None:
+            if percent > clock.warned and percent not in clock.muted and at is not None:
                 if left <= _NO_TIME:
                     warnings.clear()
                 warnings.append(PlannedWarning(percent=percent, at=at))
@@ -344,22 +383,30 @@ class _Keeper:
 
     def _kept_ladder(self, ticket: Ticket) -> LadderRun | None:
         """The ladder of an open clock. It begins with the clock, and goes on as it began once a step was taken; before
-        that another priority brings another ladder."""
+        that other terms or another priority bring another ladder, and after it when a rollout asks for that."""
         run = self._sla.ladder
         clock = None if run is None else self._sla.at(ClockKey("customer", run.ladder.target, run.cycle))
-        is_untouched = run is not None and run.last_at is None and run.ended is None
-        if run is None or clock is None or not clock.is_open or (is_untouched and run.priority != ticket.priority):
+        if run is None or clock is None or not clock.is_open or self._begins_anew(run, ticket):
             run = self._new_ladder(ticket)
             clock = None if run is None else self._sla.clock("customer", run.ladder.target)
+        elif self.moves_ladder and (other := self._new_ladder(ticket)) is not None:
+            run = run.on(other.ladder, other.policy_version, other.priority)
         return None if run is None or clock is None else run.model_copy(update={"next_at": self._step_at(run, clock)})
 
+    def _begins_anew(self, run: LadderRun, ticket: Ticket) -> bool:
+        """Whether it is still to take its first step, and there is another one for what the ticket is now."""
+        version = None if self._terms is None else self._terms.policy_version
+        is_other = run.priority != ticket.priority or run.policy_version != version
+        return run.last_at is None and run.ended is None and is_other
+
     def _new_ladder(self, ticket: Ticket) -> LadderRun | None:
-        ladder = None if self._terms is None else self._terms.policy.ladders.get(ticket.priority)
+        terms = self._terms
+        ladder = None if terms is None else terms.policy.ladders.get(ticket.priority)
         clock = None if ladder is None else self._sla.clock("customer", ladder.target)
-        if ladder is None or clock is None or not clock.is_open:
+        if terms is None or ladder is None or clock is None or not clock.is_open:
             return None
         return LadderRun(
-            ladder=ladder, policy_version=clock.policy_version, priority=ticket.priority.value, cycle=clock.cycle
+            ladder=ladder, policy_version=terms.policy_version, priority=ticket.priority.value, cycle=clock.cycle
         )
 
     def _step_at(self, run: LadderRun, clock: Clock) -> datetime | None:

@@ -11,6 +11,8 @@ from domain.ids import PersonId
 MAX_STEPS = 10
 MAX_REPEATS = 10
 MAX_STEP_MINUTES = 60 * 24 * 366
+SENIOR_LEVEL = 4
+"""The level of a skill, of 1 to 5, from which on an agent counts as senior in it."""
 _Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 
 
@@ -58,13 +60,22 @@ class AddWatcher(_Frozen):
     person_id: PersonId
 
 
+class ReassignToSenior(_Frozen):
+    """The ticket goes to somebody of its team who has the skill (without one: each skill that it requires, or when it
+    requires none any skill) at this level or a higher one: of those the one with the fewest open tickets."""
+
+    type: Literal["reassign_to_senior"] = "reassign_to_senior"
+    skill: _Name | None = None
+    min_level: Annotated[int, Field(ge=1, le=5)] = SENIOR_LEVEL
+
+
 class CallWebhook(_Frozen):
     type: Literal["call_webhook"] = "call_webhook"
     url: Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=2000)]
 
 
 StepAction = Annotated[
-    RaiseLevel | RaisePriority | NotifyRole | NotifyPerson | NotifyTeam | AddWatcher | CallWebhook,
+    RaiseLevel | RaisePriority | NotifyRole | NotifyPerson | NotifyTeam | AddWatcher | ReassignToSenior | CallWebhook,
     Field(discriminator="type"),
 ]
 
@@ -84,8 +95,8 @@ class LadderStep(_Frozen):
 
 
 class Ladder(_Frozen):
-    """The steps of the customer's clock for `target`, in order. After the last one they begin again `repeats` times,
-    each round from the last step of the one before. `hold_until_open`: no step is taken while the desk is closed."""
+    """The steps of the customer's clock for `target`, in order. After the last one they begin again `repeats` times;
+    then each step is counted from the one before it. `hold_until_open`: no step is taken while the desk is closed."""
 
     target: Literal["first_response", "next_response", "resolution"] = "first_response"
     steps: Annotated[tuple[LadderStep, ...], Field(min_length=1, max_length=MAX_STEPS)]
@@ -96,6 +107,8 @@ class Ladder(_Frozen):
     def _has_a_beginning(self) -> Self:
         if self.steps[0].since == "last_step":
             raise ValueError("the first step has no step before it")
+        if self.repeats and not any(step.after_minutes for step in self.steps):
+            raise ValueError("a ladder that begins again needs some time between its steps")
         return self
 
 
@@ -127,9 +140,8 @@ class LadderRun(_Frozen):
         return None if self.ended else self.ladder.steps[self.step]
 
     def counts_from(self) -> Literal["start", "breach", "last_step"]:
-        """What the next step is counted from: in later rounds the first one follows the last one."""
-        step = self.ladder.steps[self.step]
-        return "last_step" if self.round > 1 and self.step == 0 else step.since
+        """What the next step is counted from: in later rounds each one from the one before it."""
+        return "last_step" if self.round > 1 else self.ladder.steps[self.step].since
 
     def climbed(self, at: datetime) -> "LadderRun":
         """After its next step was taken; when the one behind that comes is still to be computed."""
@@ -141,6 +153,17 @@ class LadderRun(_Frozen):
         else:
             changes |= {"ended": "at_its_end"}
         return self.model_copy(update=changes)
+
+    def on(self, ladder: Ladder, policy_version: int, priority: str) -> "LadderRun":
+        """As a run of another ladder that has got as far: with as many steps taken, or all of them."""
+        taken = self.step + (self.round - 1) * len(self.ladder.steps)
+        round, step = divmod(taken, len(ladder.steps))
+        is_over = self.ended is not None or round > ladder.repeats
+        changes: dict[str, object] = {"ladder": ladder, "policy_version": policy_version, "priority": priority}
+        if is_over:
+            ended = self.ended or "at_its_end"
+            return self.model_copy(update={**changes, "round": 1, "step": 0, "next_at": None, "ended": ended})
+        return self.model_copy(update={**changes, "round": round + 1, "step": step})
 
     def stopped(self, why: Outcome) -> "LadderRun":
         """Without further steps."""

@@ -68,6 +68,8 @@ class Ticket(BaseModel):
     first_responded_at: datetime | None = None
     resolved_at: datetime | None = None
     closed_at: datetime | None = None
+    held_open: bool = False
+    """Whether it stays resolved instead of closing by itself: somebody cancelled that."""
     watcher_ids: tuple[PersonId, ...] = ()
     sla: TicketSla | None = None
     """Its clocks; None until it has been matched with the policies."""

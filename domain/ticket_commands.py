@@ -24,6 +24,8 @@ def _in_utc(moment: datetime) -> datetime:
 
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 """A moment with its zone as given, in UTC from here on."""
+MomentId = Annotated[str, Field(pattern=r"^[a-z_]+(\.[a-z0-9_]+){0,4}$", max_length=100)]
+"""Names a pending moment, as `sla_breach.customer.resolution.1`."""
 Clearable = Literal["team", "due_at", "estimated_minutes"]
 
 
@@ -158,6 +160,40 @@ class AcknowledgeTicket(_Command):
     type: Literal["acknowledge"] = "acknowledge"
 
 
+class CancelMoment(_Command):
+    """Strike a pending moment, by its id: what it would have brought does not come by itself."""
+
+    type: Literal["cancel_moment"] = "cancel_moment"
+    moment: MomentId
+
+
+class AdvanceMoment(_Command):
+    """Let a pending moment come now, by its id."""
+
+    type: Literal["advance_moment"] = "advance_moment"
+    moment: MomentId
+
+
+class TakeTerms(_Command):
+    """Run on these versions of policy and calendar from now on (None: on no policy). A rollout's command.
+
+    `moves_ladder`: a running escalation ladder goes on as the new policy's.
+    """
+
+    type: Literal["take_terms"] = "take_terms"
+    rollout_id: int
+    policy_version: int | None
+    calendar_version: int | None
+    moves_ladder: bool = False
+
+
+class TakeBackTerms(_Command):
+    """Run on the terms from before a rollout again, as if it had not been. The undoing of `TakeTerms`."""
+
+    type: Literal["take_back_terms"] = "take_back_terms"
+    rollout_id: int
+
+
 class ClimbLadder(_Command):
     """Take the next step of the escalation ladder. A timer's command: without effect when overtaken."""
 
@@ -166,6 +202,10 @@ class ClimbLadder(_Command):
     step: int
 
 
+TimerCommand = Annotated[
+    WakeTicket | AutoCloseTicket | WarnOfTarget | BreachTarget | ClimbLadder, Field(discriminator="type")
+]
+"""What a moment brings when it comes."""
 TicketCommand = Annotated[
     EditTicket
     | AddReply
@@ -181,6 +221,10 @@ TicketCommand = Annotated[
     | WarnOfTarget
     | BreachTarget
     | AcknowledgeTicket
+    | CancelMoment
+    | AdvanceMoment
+    | TakeTerms
+    | TakeBackTerms
     | ClimbLadder,
     Field(discriminator="type"),
 ]

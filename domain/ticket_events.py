@@ -13,7 +13,7 @@ from domain.people import Actor
 from domain.sla_clock import Audience, Segment, Target, TicketSla
 from domain.sla_ladder import StepAction
 from domain.ticket import Priority, Slug, Status
-from domain.ticket_commands import Clearable
+from domain.ticket_commands import Clearable, MomentId, TimerCommand
 
 StatusReason = Literal["by_hand", "requester_replied", "agent_replied", "auto_closed"]
 WakeReason = Literal["by_hand", "moment_came", "requester_replied", "finished"]
@@ -88,12 +88,13 @@ class TicketNoted(_Event):
 
 class TicketStatusChanged(_Event):
     type: Literal["ticket.status_changed"] = "ticket.status_changed"
-    sets = ("status", "resolved_at", "closed_at")
+    sets = ("status", "resolved_at", "closed_at", "held_open")
     status: Status
     previous: Status
     reason: StatusReason
     resolved_at: datetime | None
     closed_at: datetime | None
+    held_open: Literal[False] = False
 
 
 class TicketAssigned(_Event):
@@ -187,7 +188,7 @@ class TicketLadderClimbed(_Event):
 
 
 class TicketAcknowledged(_Event):
-    """Somebody took the escalation on: its ladder has no further steps."""
+    """Somebody took the escalation on: its ladder goes no further."""
 
     type: Literal["ticket.acknowledged"] = "ticket.acknowledged"
     sets = ("sla",)
@@ -202,6 +203,46 @@ class TicketWatched(_Event):
     sets = ("watcher_ids",)
     is_internal = True
     watcher_ids: tuple[PersonId, ...]
+
+
+class TicketSeniorMissing(_Event):
+    """A step of the ladder was to give the ticket to a senior agent, and there is none for it."""
+
+    type: Literal["ticket.senior_missing"] = "ticket.senior_missing"
+    is_internal = True
+    skill: Slug | None
+    min_level: int
+
+
+class TicketMomentCancelled(_Event):
+    """Somebody struck a pending moment: what it would have brought at `moment_at` does not come by itself."""
+
+    type: Literal["ticket.moment_cancelled"] = "ticket.moment_cancelled"
+    sets = ("held_open",)
+    is_internal = True
+    moment: MomentId
+    moment_at: datetime
+    brings: TimerCommand
+    held_open: bool
+
+
+class TicketTermsTaken(_Event):
+    """A rollout gave the ticket these versions of policy and calendar (None: no policy fits any more)."""
+
+    type: Literal["ticket.terms_taken"] = "ticket.terms_taken"
+    is_internal = True
+    rollout_id: int
+    policy_version: int | None
+    calendar_version: int | None
+    moves_ladder: bool
+
+
+class TicketTermsTakenBack(_Event):
+    """A rollout was undone: the ticket runs on the terms from before it."""
+
+    type: Literal["ticket.terms_taken_back"] = "ticket.terms_taken_back"
+    is_internal = True
+    rollout_id: int
 
 
 class CommandRefused(_Event):
@@ -232,6 +273,10 @@ TicketEvent = Annotated[
     | TicketLadderClimbed
     | TicketAcknowledged
     | TicketWatched
+    | TicketSeniorMissing
+    | TicketMomentCancelled
+    | TicketTermsTaken
+    | TicketTermsTakenBack
     | CommandRefused,
     Field(discriminator="type"),
 ]

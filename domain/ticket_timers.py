@@ -6,10 +6,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from domain.lifecycle import auto_close_at, reopen_until
-from domain.sla_clock import SlaMoment, sla_moments
+from domain.sla_clock import PlannedWarning, SlaMoment, sla_moments
 from domain.sla_ladder import LadderRun
 from domain.ticket import Status, Ticket
-from domain.ticket_commands import AutoCloseTicket, BreachTarget, ClimbLadder, TicketCommand, WakeTicket, WarnOfTarget
+from domain.ticket_commands import AutoCloseTicket, BreachTarget, ClimbLadder, TimerCommand, WakeTicket, WarnOfTarget
 
 TimerKind = Literal["wake", "auto_close", "reopen_window_ends", "sla_warning", "sla_breach", "ladder_step"]
 
@@ -22,13 +22,14 @@ class PendingMoment(BaseModel):
     at: datetime
     kind: TimerKind
     cause: str
-    command: TicketCommand | None = None
+    command: TimerCommand | None = None
     """What the moment brings when it comes; None when the ticket's life simply ends there."""
 
     @property
-    def name(self) -> str:
-        """Tells it from every other moment that the ticket waits for at the same revision."""
-        return self.kind if self.command is None else f"{self.kind}:{self.command.model_dump_json()}"
+    def id(self) -> str:
+        """Tells it from every other moment that the ticket waits for: `sla_breach.customer.resolution.1`."""
+        details = {} if self.command is None else self.command.model_dump(exclude={"type"})
+        return ".".join([self.kind, *(str(value) for value in details.values())])
 
 
 def pending_moments(ticket: Ticket) -> list[PendingMoment]:
@@ -38,7 +39,7 @@ def pending_moments(ticket: Ticket) -> list[PendingMoment]:
         moments.append(
             PendingMoment(at=ticket.snoozed_until, kind="wake", cause="snoozed until then", command=WakeTicket())
         )
-    if ticket.status is Status.RESOLVED:
+    if ticket.status is Status.RESOLVED and not ticket.held_open:
         days = ticket.auto_close_days
         cause = f"closes {days} days after it was resolved unless the requester writes"
         closing = AutoCloseTicket()
@@ -50,6 +51,28 @@ def pending_moments(ticket: Ticket) -> list[PendingMoment]:
         moments += [_pending(moment) for moment in sla_moments(ticket.sla)]
         moments += _next_step(ticket.sla.ladder)
     return sorted(moments, key=lambda moment: moment.at)
+
+
+def brought_forward(ticket: Ticket, command: TimerCommand, now: datetime) -> Ticket:
+    """The ticket with the moment that brings this command come already."""
+    if isinstance(command, WakeTicket):
+        return ticket.model_copy(update={"snoozed_until": now})
+    sla = ticket.sla
+    if sla is None or isinstance(command, AutoCloseTicket):
+        return ticket
+    if isinstance(command, ClimbLadder):
+        ladder = None if sla.ladder is None else sla.ladder.model_copy(update={"next_at": now})
+        return ticket.model_copy(update={"sla": sla.model_copy(update={"ladder": ladder})})
+    clock = sla.at(command.clock)
+    if clock is None:
+        return ticket
+    if isinstance(command, BreachTarget):
+        clock = clock.model_copy(update={"due_at": now})
+    else:
+        come = PlannedWarning(percent=command.percent, at=now)
+        later = tuple(one for one in clock.warnings if one.percent > command.percent)
+        clock = clock.model_copy(update={"warnings": (come, *later)})
+    return ticket.model_copy(update={"sla": sla.replacing(clock)})
 
 
 def _next_step(run: LadderRun | None) -> list[PendingMoment]:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
@@ -22,12 +23,13 @@ from temporalio.runtime import Runtime
 from temporalio.service import GrpcCompression, RetryConfig, TLSConfig
 
 from activities.failures import refusal_of
-from domain.errors import IdempotencyKeyReusedError
-from domain.ids import CommandId, TicketNumber
+from domain.errors import IdempotencyKeyReusedError, PreviewOutdatedError
+from domain.ids import CommandId, PersonId, TicketNumber
 from domain.ticket import Ticket
 from domain.ticket_commands import CommandEnvelope, Receipt
 from workflows.payloads import DATA_CONVERTER
 from workflows.search_attributes import SEARCH_ATTRIBUTES, search_attributes
+from workflows.sla_rollout import RolloutStart, RolloutWorkflow
 from workflows.ticket import TicketStart, TicketWorkflow
 
 TASK_QUEUE = "tickets"
@@ -257,6 +259,46 @@ class TicketClient:
             return await self._client.service_client.check_health(timeout=timedelta(seconds=1), retry=False)
         except (RPCError, RuntimeError):
             return False
+
+
+class RolloutClient:
+    """Starts rollouts and tells them how to go on."""
+
+    def __init__(self, client: Client, timeout_seconds: float, task_queue: str = TASK_QUEUE) -> None:
+        self._client = client
+        self._timeout = timedelta(seconds=timeout_seconds)
+        self.task_queue = task_queue
+
+    async def start(self, id: int) -> None:
+        """Begin the preview. Harmless to repeat. Raises EngineUnavailableError."""
+        try:
+            await self._client.start_workflow(
+                RolloutWorkflow.run,
+                RolloutStart(id=id),
+                id=f"rollout-{id}",
+                task_queue=self.task_queue,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                rpc_timeout=self._timeout,
+            )
+        except (RPCError, RuntimeError) as error:
+            raise EngineUnavailableError(str(error)) from error
+
+    async def tell(self, id: int, what: Literal["apply", "undo"], by: PersonId) -> None:
+        """Have a rollout go on. Harmless to repeat.
+
+        Raises RolloutStateError, PreviewOutdatedError and EngineUnavailableError.
+        """
+        handle = self._client.get_workflow_handle(f"rollout-{id}")
+        try:
+            await handle.execute_update(what, by, rpc_timeout=self._timeout)
+        except WorkflowUpdateFailedError as failure:
+            raise refusal_of(failure.cause) or failure from failure
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                raise PreviewOutdatedError("It is too late for that; make a new preview.") from error
+            raise EngineUnavailableError(str(error)) from error
+        except (RuntimeError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+            raise EngineUnavailableError(str(error)) from error
 
 
 async def ensure_search_attributes(client: Client) -> None:

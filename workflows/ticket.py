@@ -21,11 +21,12 @@ with workflow.unsafe.imports_passed_through():
     from domain.command_memory import CommandMemory
     from domain.errors import DomainError, InvalidError, RevisionMismatchError, TicketNotFoundError
     from domain.ids import CommandId, TicketNumber, command_id_for_signal, command_id_for_timer
-    from domain.lifecycle import apply, decide
+    from domain.lifecycle import apply
     from domain.people import INTEGRATION, TIMER
     from domain.ticket import Ticket
     from domain.ticket_commands import CommandEnvelope, Receipt, TicketCommand
-    from domain.ticket_events import CommandRefused, TicketChange
+    from domain.ticket_events import CommandRefused, TicketChange, TicketLadderClimbed
+    from domain.ticket_rules import decide
     from domain.ticket_timers import PendingMoment, describe_wait, pending_moments
     from workflows.search_attributes import search_attributes
 
@@ -213,8 +214,10 @@ class TicketWorkflow:
                 at=change.at,
             )
             return unchanged, ticket
+        (first, *_) = change.events
+        activity = TicketActivities.escalate if isinstance(first, TicketLadderClimbed) else TicketActivities.record
         recorded: Recorded = await self._quickly_or_patiently(
-            TicketActivities.record, change, f"revision {change.last_revision}: {change.events[0].type}"
+            activity, change, f"revision {change.last_revision}: {first.type}"
         )
         receipt = recorded.receipt
         if not receipt.is_repeat:
@@ -399,13 +402,14 @@ def _envelope_at(moment: PendingMoment, ticket: Ticket) -> CommandEnvelope | Non
     """What a moment brings when it comes. Time and people use one path."""
     if moment.command is None:
         return None
-    timer = command_id_for_timer(ticket.number, ticket.revision, moment.name)
+    timer = command_id_for_timer(ticket.number, ticket.revision, moment.id)
     return CommandEnvelope(id=timer, actor=TIMER, command=moment.command, at=moment.at)
 
 
 _OURS = {"NextDueAt"}
 _TYPES = {
-    "edit", "reply", "change_status", "assign", "unassign", "claim", "escalate", "de_escalate", "snooze", "wake",
+    "edit", "reply", "change_status", "assign", "unassign", "claim", "escalate", "acknowledge", "de_escalate",
+    "snooze", "wake", "cancel_moment", "advance_moment",
 }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from domain.ticket import Ticket
 from domain.ticket_commands import Receipt
 from domain.ticket_events import TicketAssigned, TicketChange
 from tests.factories import AGENT, NOW, NUMBER, change, ticket
-from tests.workflows.records import NoTerms
+from tests.workflows.records import NoRollouts, NoSeniors, NoTerms
 
 ASSIGNED = change(ticket(), TicketAssigned(assignee_id=AGENT, previous_id=None), fingerprint="digest")
 RECEIPT = Receipt(command_id=ASSIGNED.command_id, first_revision=2, revision=2, fingerprint="digest", at=NOW)
@@ -52,14 +52,16 @@ async def run(activity: Callable[[Any], Awaitable[Any]], argument: object) -> An
 async def test_a_ticket_is_loaded_as_the_records_have_it(found: Ticket | None) -> None:
     records = FakeRecords(found)
 
-    assert await run(TicketActivities(records, NoTerms()).load_ticket, NUMBER) == found
+    assert await run(TicketActivities(records, NoTerms(), NoSeniors(), NoRollouts()).load_ticket, NUMBER) == found
     assert records.asked == [NUMBER]
 
 
 async def test_a_change_is_recorded_and_answered_with_its_receipt() -> None:
     records = FakeRecords(RECEIPT)
 
-    assert await run(TicketActivities(records, NoTerms()).record, ASSIGNED) == Recorded(receipt=RECEIPT)
+    assert await run(TicketActivities(records, NoTerms(), NoSeniors(), NoRollouts()).record, ASSIGNED) == Recorded(
+        receipt=RECEIPT
+    )
     assert records.asked == [ASSIGNED]
 
 
@@ -74,7 +76,7 @@ async def test_a_change_is_recorded_and_answered_with_its_receipt() -> None:
 )
 async def test_a_refusal_is_a_failure_with_its_code_that_is_never_retried(refusal: DomainError) -> None:
     with pytest.raises(ApplicationError) as failure:
-        await run(TicketActivities(FakeRecords(refusal), NoTerms()).record, ASSIGNED)
+        await run(TicketActivities(FakeRecords(refusal), NoTerms(), NoSeniors(), NoRollouts()).record, ASSIGNED)
 
     assert (failure.value.type, failure.value.message) == (refusal.code, refusal.detail)
     assert failure.value.non_retryable
@@ -85,7 +87,7 @@ async def test_a_refusal_is_a_failure_with_its_code_that_is_never_retried(refusa
 @pytest.mark.parametrize("fault", [ConnectionError("the database is away"), ValueError("a bug")], ids=repr)
 async def test_a_fault_stays_a_fault_and_is_retried(fault: Exception) -> None:
     with pytest.raises(type(fault)) as raised:
-        await run(TicketActivities(FakeRecords(fault), NoTerms()).record, ASSIGNED)
+        await run(TicketActivities(FakeRecords(fault), NoTerms(), NoSeniors(), NoRollouts()).record, ASSIGNED)
 
     assert raised.value is fault
     assert refusal_of(raised.value) is None

@@ -7,10 +7,10 @@ from uuid import uuid4
 from database.pool import Pool
 from database.tickets import TicketStore
 from domain.ids import TextId, TicketNumber
-from domain.lifecycle import decide
 from domain.people import Actor
 from domain.ticket import Ticket
 from domain.ticket_commands import TicketCommand
+from domain.ticket_rules import decide
 from tests.factories import AGENT, BY_AGENT, NOW, envelope, opening_change, wording
 
 

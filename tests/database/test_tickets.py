@@ -18,10 +18,10 @@ from domain.errors import (
     UnknownReferenceError,
 )
 from domain.ids import PersonId, TextId, TicketNumber
-from domain.lifecycle import decide
 from domain.ticket import Priority, Status
 from domain.ticket_commands import AddReply, AssignTicket, ChangeStatus, ClaimTicket, EditTicket, Receipt
 from domain.ticket_events import TicketAssigned, TicketEdited, TicketEvent, TicketMoved, TicketNoted
+from domain.ticket_rules import decide
 from tests.database.storing import recorded, rows_in, state_of, stored_text, stored_ticket
 from tests.factories import (
     ADMIN,

@@ -8,7 +8,7 @@ import pytest
 from database.pool import Pool
 from database.tickets import TicketStore
 from domain.errors import DomainError
-from domain.lifecycle import decide, rebuild
+from domain.lifecycle import rebuild
 from domain.people import TIMER, Actor, Role
 from domain.ticket import Priority, Status, Ticket
 from domain.ticket_commands import (
@@ -26,6 +26,7 @@ from domain.ticket_commands import (
     WakeTicket,
 )
 from domain.ticket_events import TICKET_EVENT
+from domain.ticket_rules import decide
 from tests.database.storing import state_of, stored_text, stored_ticket
 from tests.factories import ADMIN, AGENT, BILLING_AGENT, BY_AGENT, BY_REQUESTER, NOW, OTHER_AGENT, SUPERVISOR, envelope
 

@@ -3,11 +3,12 @@
 from datetime import datetime
 from typing import TypeVar
 
-from domain.lifecycle import apply, decide
+from domain.lifecycle import apply
 from domain.people import Actor
 from domain.ticket import Ticket
 from domain.ticket_commands import TicketCommand
 from domain.ticket_events import TicketEvent
+from domain.ticket_rules import decide
 from tests.factories import BY_AGENT, NOW, envelope
 
 Event = TypeVar("Event")

@@ -18,7 +18,6 @@ from domain.lifecycle import (
     allowed_transitions,
     apply,
     auto_close_at,
-    decide,
     evolve,
     open_ticket,
     opened,
@@ -44,6 +43,7 @@ from domain.ticket_commands import (
     WakeTicket,
 )
 from domain.ticket_events import TicketEdited, TicketOpened, TicketStatusChanged, TicketUnassigned
+from domain.ticket_rules import decide
 from tests.domain.deciding import after, events_of, only, types_of
 from tests.factories import (
     AGENT,

@@ -14,7 +14,6 @@ from domain.errors import (
     TicketResolvedError,
 )
 from domain.ids import TextId
-from domain.lifecycle import decide
 from domain.people import INTEGRATION, TIMER, Actor
 from domain.ticket import MAX_ESCALATION_LEVEL, Priority, Status
 from domain.ticket_commands import (
@@ -26,6 +25,7 @@ from domain.ticket_commands import (
     UnassignTicket,
 )
 from domain.ticket_events import TicketAssigned, TicketEdited, TicketEscalated, TicketMoved, TicketUnassigned
+from domain.ticket_rules import decide
 from tests.domain.deciding import after, events_of, only, types_of
 from tests.factories import AGENT, NOW, OTHER_AGENT, envelope, text_id, ticket
 

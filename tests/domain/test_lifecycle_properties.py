@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.errors import DomainError
-from domain.lifecycle import TRANSITIONS, allowed_transitions, apply, decide, opened, rebuild
+from domain.lifecycle import TRANSITIONS, allowed_transitions, apply, opened, rebuild
 from domain.people import INTEGRATION, TIMER, Actor, Role
 from domain.ticket import MAX_ESCALATION_LEVEL, Priority, Status, Ticket
 from domain.ticket_commands import (
@@ -27,6 +27,7 @@ from domain.ticket_commands import (
     WakeTicket,
 )
 from domain.ticket_events import TicketChange, TicketOpened, TicketStatusChanged
+from domain.ticket_rules import decide
 from domain.ticket_timers import describe_wait, pending_moments
 from tests.factories import (
     AGENT,

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from domain.errors import MomentPassedError, NotSnoozedError, TicketResolvedError
-from domain.lifecycle import decide
 from domain.people import INTEGRATION, TIMER, Actor, Role
 from domain.ticket import Status
 from domain.ticket_commands import AddReply, SnoozeTicket, WakeTicket
 from domain.ticket_events import TicketNoted, TicketReplied, TicketSnoozed, TicketStatusChanged, TicketWoken
+from domain.ticket_rules import decide
 from tests.domain.deciding import after, events_of, only, types_of
 from tests.factories import BY_AGENT, BY_REQUESTER, BY_SUPERVISOR, NOW, REQUESTER, envelope, text_id, ticket
 

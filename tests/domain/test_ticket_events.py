@@ -19,6 +19,7 @@ from domain.sla_ladder import (
     RaisePriority,
 )
 from domain.ticket import Priority, Status, Ticket
+from domain.ticket_commands import BreachTarget
 from domain.ticket_events import (
     TICKET_EVENT,
     CommandRefused,
@@ -29,15 +30,19 @@ from domain.ticket_events import (
     TicketEscalated,
     TicketEvent,
     TicketLadderClimbed,
+    TicketMomentCancelled,
     TicketMoved,
     TicketNoted,
     TicketOpened,
     TicketReplied,
+    TicketSeniorMissing,
     TicketSlaBreached,
     TicketSlaChanged,
     TicketSlaWarned,
     TicketSnoozed,
     TicketStatusChanged,
+    TicketTermsTaken,
+    TicketTermsTakenBack,
     TicketUnassigned,
     TicketWatched,
     TicketWoken,
@@ -119,6 +124,15 @@ EVENTS: list[TicketEvent] = [
     TicketLadderClimbed(round=1, step=0, actions=LADDER.steps[0].actions, sla=SLA),
     TicketAcknowledged(sla=SLA),
     TicketWatched(watcher_ids=(AGENT, OTHER_AGENT)),
+    TicketSeniorMissing(skill="network", min_level=4),
+    TicketMomentCancelled(
+        moment="sla_breach.customer.resolution.1",
+        moment_at=NOW,
+        brings=BreachTarget(audience="customer", target="resolution", cycle=1),
+        held_open=False,
+    ),
+    TicketTermsTaken(rollout_id=1, policy_version=3, calendar_version=4, moves_ladder=True),
+    TicketTermsTakenBack(rollout_id=1),
     CommandRefused(command="claim", code="ticket_closed"),
 ]
 
@@ -158,6 +172,10 @@ def test_notes_clocks_and_refusals_are_the_desks() -> None:
         TicketLadderClimbed,
         TicketAcknowledged,
         TicketWatched,
+        TicketSeniorMissing,
+        TicketMomentCancelled,
+        TicketTermsTaken,
+        TicketTermsTakenBack,
         CommandRefused,
     }
 

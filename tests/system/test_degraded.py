@@ -19,10 +19,10 @@ import pytest
 from database.pool import Pool, open_pool
 from database.tickets import TicketStore
 from domain.ids import PersonId, TextId, TicketNumber, command_id_for_key
-from domain.lifecycle import decide
 from domain.people import Actor, Role
 from domain.ticket import Ticket
 from domain.ticket_commands import AddReply, CommandEnvelope, EditTicket, TicketCommand, WakeTicket
+from domain.ticket_rules import decide
 from operations.replay.desk import Json, Person
 from stack.postgres import Postgres
 from stack.supervisor import Part, Supervisor

@@ -13,7 +13,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from activities.tickets import SlaTerms, TicketActivities, TicketRecords
+from activities.tickets import Seniors, SlaTerms, TicketActivities, TicketRecords
 from database.pool import Pool, open_pool
 from database.tickets import TicketStore
 from domain.ids import TextId, TicketNumber
@@ -21,7 +21,7 @@ from domain.people import Actor
 from domain.ticket import Ticket
 from domain.ticket_commands import CommandEnvelope, Receipt, TicketCommand
 from tests import factories
-from tests.workflows.records import NoTerms
+from tests.workflows.records import NoRollouts, NoSeniors, NoTerms
 from worker import sandbox
 from workflows.client import TicketClient, workflow_id
 from workflows.guard import Guard
@@ -118,15 +118,20 @@ class EngineDesk:
 
 @asynccontextmanager
 async def tickets_worker(
-    client: Client, records: TicketRecords, task_queue: str, terms: SlaTerms | None = None, **options: Any
+    client: Client,
+    records: TicketRecords,
+    task_queue: str,
+    terms: SlaTerms | None = None,
+    seniors: Seniors | None = None,
+    **options: Any,
 ) -> AsyncIterator[None]:
     """A worker whose tickets are remembered elsewhere than in the database."""
-    activities = TicketActivities(records, terms or NoTerms())
+    activities = TicketActivities(records, terms or NoTerms(), seniors or NoSeniors(), NoRollouts())
     async with Worker(
         client,
         task_queue=task_queue,
         workflows=[TicketWorkflow],
-        activities=[activities.load_ticket, activities.record],
+        activities=[activities.load_ticket, activities.record, activities.escalate],
         interceptors=[Guard()],
         workflow_runner=sandbox(),
         **options,

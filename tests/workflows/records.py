@@ -10,6 +10,7 @@ from domain.ids import CommandId, PersonId, TicketNumber
 from domain.lifecycle import apply
 from domain.sla_clock import TicketSla
 from domain.sla_policy import Terms
+from domain.sla_rollout import FormerClocks
 from domain.ticket import Slug, Ticket
 from domain.ticket_commands import Receipt
 from domain.ticket_events import TicketChange, TicketEvent
@@ -106,5 +107,22 @@ class NoTerms:
     async def terms_of(self, sla: TicketSla | None) -> Terms | None:
         return None
 
+    async def terms_at(self, policy_version: int | None, calendar_version: int | None) -> Terms | None:
+        return None
+
     async def calendars_of(self, slas: Iterable[TicketSla | None]) -> Callable[[int], BusinessCalendar]:
         return dict[int, BusinessCalendar]().__getitem__
+
+
+class NoSeniors:
+    """A desk without senior agents."""
+
+    async def senior_for(self, ticket: Ticket, skill: Slug | None, min_level: int) -> PersonId | None:
+        return None
+
+
+class NoRollouts:
+    """A desk whose policies were never rolled out."""
+
+    async def former_clocks(self, rollout_id: int, ticket: Ticket) -> FormerClocks:
+        raise LookupError(f"there is no rollout {rollout_id}")

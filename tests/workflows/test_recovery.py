@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from domain.ids import TicketNumber
-from domain.lifecycle import decide
 from domain.ticket import Ticket
 from domain.ticket_commands import SnoozeTicket
+from domain.ticket_rules import decide
 from tests import factories
 from tests.workflows.engine_desk import EngineDesk, eventually, wedged
 from workflows.client import EngineUnavailableError, TicketClient, WedgedWorkflowError

@@ -12,9 +12,18 @@ from domain.business_calendar import ALWAYS_OPEN, BusinessCalendar, Span
 from domain.ids import PersonId
 from domain.sla_clock import Clock, Target, TicketSla
 from domain.sla_keeping import begin
+from domain.sla_ladder import Ladder, LadderStep, NotifyRole, RaiseLevel, ReassignToSenior
 from domain.sla_policy import Goal, Goals, SlaPolicy, Terms
 from domain.ticket import Priority, Slug, Status, Ticket
-from domain.ticket_commands import AddReply, ChangeStatus, EditTicket, TicketCommand
+from domain.ticket_commands import (
+    AcknowledgeTicket,
+    AddReply,
+    AdvanceMoment,
+    CancelMoment,
+    ChangeStatus,
+    EditTicket,
+    TicketCommand,
+)
 from domain.ticket_events import TicketEvent, TicketSlaBreached, TicketSlaWarned
 from domain.ticket_timers import pending_moments
 from tests import factories
@@ -36,9 +45,18 @@ def goals(response: int, resolution: int) -> Goals:
 
 ROUND_THE_CLOCK = SlaPolicy(goals={Priority.NORMAL: goals(60, 240), Priority.HIGH: goals(30, 120)})
 IN_THE_OFFICE = SlaPolicy(goals={Priority.NORMAL: goals(60, 40 * 60)})
+LADDER = Ladder(
+    steps=(
+        LadderStep(after_minutes=45, since="start", actions=(RaiseLevel(level=1), NotifyRole(role="supervisor"))),
+        LadderStep(after_minutes=15, since="breach", actions=(RaiseLevel(level=2), ReassignToSenior(skill="network"))),
+    ),
+    repeats=1,
+)
+WITH_A_LADDER = ROUND_THE_CLOCK.model_copy(update={"ladders": {Priority.NORMAL: LADDER}})
 TERMS = {
     1: Terms(1, 1, ROUND_THE_CLOCK, 1, ALWAYS_OPEN, "test"),
     2: Terms(2, 2, IN_THE_OFFICE, 2, OFFICE, "test"),
+    3: Terms(3, 3, WITH_A_LADDER, 3, ALWAYS_OPEN, "test"),
 }
 
 
@@ -53,13 +71,23 @@ class FixedTerms:
     async def terms_of(self, sla: TicketSla | None) -> Terms | None:
         return None if sla is None or sla.policy_version is None else TERMS[sla.policy_version]
 
+    async def terms_at(self, policy_version: int | None, calendar_version: int | None) -> Terms | None:
+        return None if policy_version is None else TERMS[policy_version]
+
     async def calendars_of(self, slas: Iterable[TicketSla | None]) -> Callable[[int], BusinessCalendar]:
         return {version: terms.calendar for version, terms in TERMS.items()}.__getitem__
 
 
+class OneSenior:
+    """The senior agent of this desk, who knows networks."""
+
+    async def senior_for(self, ticket: Ticket, skill: Slug | None, min_level: int) -> PersonId | None:
+        return factories.OTHER_AGENT if skill == "network" and ticket.assignee_id != factories.OTHER_AGENT else None
+
+
 @pytest.fixture(scope="module")
 async def desk(time_skipping_env: WorkflowEnvironment) -> AsyncIterator[TimedDesk]:
-    async with timed_desk(time_skipping_env, FixedTerms()) as desk:
+    async with timed_desk(time_skipping_env, FixedTerms(), OneSenior()) as desk:
         yield desk
 
 
@@ -253,3 +281,53 @@ async def test_the_timers_of_a_thousand_days_ago_ring_at_once(desk: TimedDesk) -
         await asyncio.sleep(0.02)
 
     assert len(alarms(desk, ticket)) == 8
+
+
+async def test_the_ladder_is_climbed_at_its_moments_until_its_end(desk: TimedDesk) -> None:
+    ticket = await opened(desk, terms=3)
+
+    await desk.passes(2 * DAY)
+
+    row = await desk.settled(ticket)
+    at, changes = clock_of(ticket, "resolution").started_at, desk.memory.changes[ticket.number]
+    climbed = [change for change in changes if change.events[0].type == "ticket.ladder_climbed"]
+    assert [change.at - at for change in climbed] == [45 * MINUTE, 75 * MINUTE, 75 * MINUTE + 45 * MINUTE, 135 * MINUTE]
+    assert [event.type for event in climbed[1].events] == [
+        "ticket.ladder_climbed", "ticket.escalated", "ticket.assigned", "ticket.sla_changed",
+    ]  # fmt: skip
+    assert [event.type for event in climbed[3].events if "senior" in event.type] == ["ticket.senior_missing"]
+    assert (row.escalation_level, row.assignee_id) == (2, factories.OTHER_AGENT)
+
+
+async def test_who_acknowledges_in_time_stops_the_ladder(desk: TimedDesk) -> None:
+    ticket = await opened(desk, terms=3)
+
+    await desk.passes(50 * MINUTE)
+    await send_now(desk, ticket, AcknowledgeTicket())
+    await desk.passes(DAY)
+
+    row = await desk.settled(ticket)
+    assert desk.types(ticket).count("ticket.ladder_climbed") == 1
+    assert (row.escalation_level, row.assignee_id) == (1, None)
+
+
+async def test_what_is_brought_forward_comes_now_and_what_is_cancelled_never(desk: TimedDesk) -> None:
+    ticket = await opened(desk, terms=3)
+
+    await send_now(desk, ticket, AdvanceMoment(moment="ladder_step.1.0"))
+    await send_now(desk, ticket, CancelMoment(moment="sla_breach.customer.first_response.1"))
+    await desk.passes(DAY)
+
+    row = await desk.settled(ticket)
+    assert row.escalation_level == 1
+    assert ("first_response", None) not in alarms(desk, ticket)
+    assert clock_of(row, "first_response").state == "cancelled"
+
+
+async def test_the_moments_that_are_told_are_those_that_the_engine_waits_for(desk: TimedDesk) -> None:
+    ticket = await opened(desk, terms=3)
+    while moments := pending_moments(row := await desk.settled(ticket)):
+        timers = await desk.timers(ticket)
+        assert timers[-1] == f"{moments[0].kind} at {moments[0].at:%Y-%m-%d %H:%M:%SZ}", row.revision
+        assert (await desk.told_moments(ticket)) == moments
+        await desk.passes(moments[0].at - await desk.at(timedelta()) + timedelta(seconds=1))

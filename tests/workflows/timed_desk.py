@@ -1,23 +1,29 @@
 """A desk whose records are in memory and whose days pass at once, on the server whose clock can be moved."""
 
+import contextlib
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowExecutionStatus
+from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
-from activities.tickets import SlaTerms
+from activities.tickets import Seniors, SlaTerms
 from domain.people import Actor
 from domain.ticket import Status, Ticket
 from domain.ticket_commands import Receipt, TicketCommand
+from domain.ticket_timers import PendingMoment
 from tests import factories
 from tests.workflows.engine_desk import eventually, tickets_worker
 from tests.workflows.records import FaultyRecords, RecordsInMemory
 from workflows.client import TicketClient, connect, workflow_id
+from workflows.ticket import TicketWorkflow
 
 
 class TimedDesk:
@@ -50,6 +56,13 @@ class TimedDesk:
     async def passes(self, time: timedelta) -> None:
         await self._environment.sleep(time)
 
+    async def close(self) -> None:
+        """End the tickets that still wait for something."""
+        for number in self.memory.tickets:
+            handle = self._environment.client.get_workflow_handle(workflow_id(number))
+            with contextlib.suppress(RPCError):  # it is over already
+                await handle.terminate("the test is over")
+
     def row(self, ticket: Ticket) -> Ticket:
         return self.memory.tickets[ticket.number]
 
@@ -75,15 +88,37 @@ class TimedDesk:
         handle = self._environment.client.get_workflow_handle(workflow_id(ticket.number))
         return list((await handle.fetch_history()).events)
 
+    async def timers(self, ticket: Ticket) -> list[str]:
+        """What the timers were started for that the engine has not ended yet."""
+        over = {
+            event.timer_fired_event_attributes.started_event_id
+            or event.timer_canceled_event_attributes.started_event_id
+            for event in await self.history(ticket)
+        }
+        return [
+            json.loads(event.user_metadata.summary.data)
+            for event in await self.history(ticket)
+            if event.event_type == EventType.EVENT_TYPE_TIMER_STARTED and event.event_id not in over
+        ]
+
+    async def told_moments(self, ticket: Ticket) -> list[PendingMoment]:
+        """The moments that the workflow tells it waits for."""
+        handle = self._environment.client.get_workflow_handle_for(TicketWorkflow.run, workflow_id(ticket.number))
+        return await handle.query(TicketWorkflow.pending_timers)
+
     def types(self, ticket: Ticket) -> list[str]:
         return [event.type for event in self.memory.events[ticket.number]]
 
 
 @asynccontextmanager
-async def timed_desk(environment: WorkflowEnvironment, terms: SlaTerms | None = None) -> AsyncIterator[TimedDesk]:
-    """One worker for all its tickets: the clock stands still while any ticket's task finds no worker."""
+async def timed_desk(
+    environment: WorkflowEnvironment, terms: SlaTerms | None = None, seniors: Seniors | None = None
+) -> AsyncIterator[TimedDesk]:
+    """One worker for all its tickets: the clock stands still while any ticket's task finds no worker. So none of them
+    outlives it."""
     queue = f"timers-{uuid4()}"
     client = await connect(environment.client.service_client.config.target_host, environment.client.namespace)
     desk = TimedDesk(environment, TicketClient(client, 30, queue))
-    async with tickets_worker(client, desk.records, queue, terms):
+    async with tickets_worker(client, desk.records, queue, terms, seniors):
         yield desk
+        await desk.close()

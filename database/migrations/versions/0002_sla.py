@@ -27,6 +27,7 @@ TABLES = (
         version int not null,
         calendar jsonb not null,
         holiday_countries jsonb not null default '[]',
+        is_offered boolean not null default true,
         created_by uuid references people,
         created_at timestamptz not null default now(),
         unique (calendar_id, version)
@@ -49,6 +50,7 @@ TABLES = (
         version int not null,
         calendar_id int not null references sla_calendars,
         policy jsonb not null,
+        is_offered boolean not null default true,
         created_by uuid references people,
         created_at timestamptz not null default now(),
         unique (policy_id, version)
@@ -61,6 +63,50 @@ TABLES = (
     )
     """,
     "insert into sla_edition default values",
+    """
+    create table sla_rollouts (
+        id int primary key generated always as identity,
+        policy_version int references sla_policy_versions,
+        calendar_version int references sla_calendar_versions,
+        is_draft boolean not null,
+        moves_ladders boolean not null,
+        status text not null default 'previewing' check (status in (
+            'previewing', 'previewed', 'applying', 'applied', 'undoing', 'undone')),
+        at timestamptz not null,
+        created_by uuid not null references people,
+        created_at timestamptz not null default now(),
+        applied_by uuid references people,
+        applied_at timestamptz,
+        undone_by uuid references people,
+        undone_at timestamptz,
+        check (num_nonnulls(policy_version, calendar_version) = 1)
+    )
+    """,
+    """
+    create table sla_rollout_tickets (
+        rollout_id int not null references sla_rollouts on delete cascade,
+        ticket_number bigint not null references tickets on delete cascade,
+        revision int not null,
+        policy_version int,
+        calendar_version int,
+        before jsonb not null,
+        after jsonb not null,
+        is_moved boolean not null,
+        is_overdue boolean not null,
+        outcome text check (outcome in ('applied', 'changed', 'finished')),
+        applied_revision int,
+        undo_outcome text check (undo_outcome in ('restored', 'carried', 'finished')),
+        primary key (rollout_id, ticket_number)
+    )
+    """,
+    """
+    create table agent_skills (
+        person_id uuid not null references people on delete cascade,
+        skill text not null,
+        level smallint not null check (level between 1 and 5),
+        primary key (person_id, skill)
+    )
+    """,
     """
     create table notifications (
         id bigint primary key generated always as identity,
@@ -97,6 +143,7 @@ TABLES = (
     """,
     "create index sla_clocks_by_end on sla_clocks (ended_at)",
     "create index sla_clocks_by_breach on sla_clocks (breached_at) where breached_at is not null",
+    "alter table tickets add column held_open boolean not null default false",
     "alter table tickets add column watcher_ids uuid[] not null default '{}'",
     "alter table tickets add column sla jsonb",
     """
@@ -193,8 +240,10 @@ def downgrade() -> None:
     op.execute("alter table people drop column tier")
     op.execute("alter table tickets drop column next_due_at")
     op.execute(
-        "alter table tickets drop column sla_due_at, drop column sla_state, drop column sla, drop column watcher_ids"
+        "alter table tickets drop column sla_due_at, drop column sla_state, drop column sla, "
+        "drop column watcher_ids, drop column held_open"
     )
     op.execute(
-        "drop table sla_clocks, sla_edition, sla_policy_versions, sla_policies, sla_calendar_versions, sla_calendars"
+        "drop table notifications, agent_skills, sla_rollout_tickets, sla_rollouts, sla_clocks, sla_edition, "
+        "sla_policy_versions, sla_policies, sla_calendar_versions, sla_calendars"
     )

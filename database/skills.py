@@ -1,0 +1,59 @@
+"""What agents can do, and who is senior in it."""
+
+from collections.abc import Mapping
+
+from database.pool import Pool
+from domain.errors import NotFoundError
+from domain.ids import PersonId
+from domain.ticket import Slug, Ticket
+
+_SENIOR = """
+select p.id from people p
+where p.is_active and p.role <> 'requester' and p.id is distinct from $1
+    and ($2::text is null or exists (select from team_members m where m.person_id = p.id and m.team = $2))
+    and case when cardinality($3::text[]) = 0
+        then exists (select from agent_skills s where s.person_id = p.id and s.level >= $4)
+        else (select count(*) from agent_skills s
+            where s.person_id = p.id and s.level >= $4 and s.skill = any($3)) = cardinality($3) end
+order by (select count(*) from tickets t where t.assignee_id = p.id and t.status not in ('resolved', 'closed')), p.id
+limit 1
+"""
+
+
+class SkillStore:
+    """The skills of the desk's people, each at a level of 1 to 5."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def senior_for(self, ticket: Ticket, skill: Slug | None, min_level: int) -> PersonId | None:
+        """Somebody else than the assignee, of the ticket's team, who has the skill at this level: of those the one with
+        the fewest open tickets. Without a skill, each that the ticket requires, or any when it requires none."""
+        wanted = [skill] if skill else sorted(set(ticket.required_skills))
+        found: PersonId | None = await self._pool.fetchval(_SENIOR, ticket.assignee_id, ticket.team, wanted, min_level)
+        return found
+
+    async def of(self, person: PersonId) -> dict[Slug, int]:
+        """Skill -> level. Raises NotFoundError when the person is nobody of the desk."""
+        rows = await self._pool.fetch(
+            "select s.skill, s.level from people p left join agent_skills s on s.person_id = p.id "
+            "where p.id = $1 and p.role <> 'requester' order by s.skill",
+            person,
+        )
+        if not rows:
+            raise NotFoundError("There is no such agent.")
+        return {row["skill"]: row["level"] for row in rows if row["skill"] is not None}
+
+    async def set(self, person: PersonId, levels: Mapping[Slug, int]) -> None:
+        """Make these all of the person's skills. Raises NotFoundError when the person is nobody of the desk."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            is_desk = await connection.fetchval(
+                "select true from people where id = $1 and role <> 'requester' for update", person
+            )
+            if not is_desk:
+                raise NotFoundError("There is no such agent.")
+            await connection.execute("delete from agent_skills where person_id = $1", person)
+            await connection.executemany(
+                "insert into agent_skills (person_id, skill, level) values ($1, $2, $3)",
+                [(person, skill, level) for skill, level in levels.items()],
+            )
