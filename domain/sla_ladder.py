@@ -155,15 +155,15 @@ class LadderRun(_Frozen):
         return self.model_copy(update=changes)
 
     def on(self, ladder: Ladder, policy_version: int, priority: str) -> "LadderRun":
-        """As a run of another ladder that has got as far: with as many steps taken, or all of them."""
-        taken = self.step + (self.round - 1) * len(self.ladder.steps)
+        """As a run of another ladder that has got as far: with as many steps taken, or all of them. What was
+        acknowledged stays so."""
+        taken = self.step + (self.round - 1) * len(self.ladder.steps) + (self.ended == "at_its_end")
         round, step = divmod(taken, len(ladder.steps))
-        is_over = self.ended is not None or round > ladder.repeats
         changes: dict[str, object] = {"ladder": ladder, "policy_version": policy_version, "priority": priority}
-        if is_over:
+        if self.ended == "acknowledged" or round > ladder.repeats:
             ended = self.ended or "at_its_end"
             return self.model_copy(update={**changes, "round": 1, "step": 0, "next_at": None, "ended": ended})
-        return self.model_copy(update={**changes, "round": round + 1, "step": step})
+        return self.model_copy(update={**changes, "round": round + 1, "step": step, "ended": None})
 
     def stopped(self, why: Outcome) -> "LadderRun":
         """Without further steps."""

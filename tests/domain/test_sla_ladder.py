@@ -253,6 +253,15 @@ def test_a_run_goes_on_as_that_of_another_ladder_with_as_many_steps_taken(
     assert other.policy_version == 2
 
 
+def test_a_run_at_its_end_goes_on_when_the_other_ladder_is_longer_but_not_when_it_was_acknowledged() -> None:
+    run = LadderRun(ladder=Ladder(steps=(step(10),)), policy_version=1, priority="normal", cycle=1).climbed(NOW)
+    longer = Ladder(steps=(step(5), step(5)))
+
+    assert run.ended == "at_its_end"
+    assert (run.on(longer, 2, "normal").step, run.on(longer, 2, "normal").ended) == (1, None)
+    assert run.stopped("acknowledged").on(longer, 2, "normal").ended == "acknowledged"
+
+
 def test_a_ladder_that_begins_again_takes_some_time() -> None:
     with pytest.raises(ValidationError, match="needs some time"):
         Ladder(steps=(step(0), step(0, since="last_step")), repeats=3)
