@@ -9,6 +9,8 @@ from database.bell import Bell
 from database.events import EventLog
 from database.people import DirectoryStore, PeopleStore
 from database.pool import Pool
+from database.sla_calendars import SlaCalendarStore
+from database.sla_policies import SlaPolicyStore
 from database.sla_terms import SlaTermsStore
 from database.ticket_lists import TicketLists
 from database.tickets import TicketStore
@@ -25,6 +27,8 @@ class Desk:
     pool: Pool
     tickets: TicketStore
     terms: SlaTermsStore
+    sla_calendars: SlaCalendarStore
+    sla_policies: SlaPolicyStore
     lists: TicketLists
     events: EventLog
     people: PeopleStore
