@@ -42,7 +42,8 @@ MAX_WORKING_SECONDS = int(HORIZON.total_seconds())
 
 
 def _written(value: object) -> object:
-    if isinstance(value, str) and len(value) == len("2026-12-24"):
+    """JSON knows no dates, and numbers would pass as seconds since 1970."""
+    if isinstance(value, date) or (isinstance(value, str) and len(value) == len("2026-12-24")):
         return value
     raise ValueError("a date is written as 2026-12-24")
 

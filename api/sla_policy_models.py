@@ -40,8 +40,13 @@ def _web_address(url: str) -> str:
     try:
         _URL.validate_python(url)
     except ValidationError as error:
-        raise ValueError("a webhook's address begins with http:// or https:// and names a host") from error
+        raise ValueError("this is no address of a webhook") from error
     return url
+
+
+WebAddress = Annotated[
+    str, Field(pattern=r"^https?://[A-Za-z0-9\[][!-~]*$", max_length=2000), AfterValidator(_web_address)
+]
 
 
 class _Input(BaseModel):
@@ -88,7 +93,7 @@ class SlaLadderAction(_Input):
     team: Slug | None = None
     skill: Slug | None = None
     min_level: int | None = None
-    url: Annotated[str, Field(pattern=r"^[!-~]+$", max_length=2000), AfterValidator(_web_address)] | None = None
+    url: WebAddress | None = None
 
     @field_validator("type")
     @classmethod
@@ -176,7 +181,7 @@ class SlaPoliciesOut(BaseModel):
 class SlaPolicyOrder(_Input):
     """Every policy once, from the top."""
 
-    policies: Annotated[list[SlaPolicyId], Field(max_length=MAX_POLICIES)]
+    policies: Annotated[list[Annotated[SlaPolicyId, Field(ge=1, le=2**31 - 1)]], Field(max_length=MAX_POLICIES)]
 
 
 def policy_draft(body: SlaPolicyBody) -> PolicyDraft:
