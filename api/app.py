@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from fastapi_swagger import patch_fastapi
 from starlette.types import ASGIApp
 
-from api import auth, health, people, stream, ticket_commands, tickets, timeline
+from api import auth, health, people, sla_calendars, sla_policies, stream, ticket_commands, tickets, timeline
 from api.event_frames import Event
 from api.feed import Feed
 from api.middleware import AnnouncedBodyLimit, Metrics
@@ -26,6 +26,8 @@ from database.events import EventLog
 from database.people import DirectoryStore, PeopleStore
 from database.pool import open_pool
 from database.skills import SkillStore
+from database.sla_calendars import SlaCalendarStore
+from database.sla_policies import SlaPolicyStore
 from database.sla_rollouts import RolloutStore
 from database.sla_terms import SlaTermsStore
 from database.ticket_lists import TicketLists
@@ -81,6 +83,8 @@ async def build_desk(settings: Settings) -> Desk:
         skills=SkillStore(pool),
         terms=SlaTermsStore(pool),
         rollouts=RolloutStore(pool),
+        sla_calendars=SlaCalendarStore(pool),
+        sla_policies=SlaPolicyStore(pool),
         lists=TicketLists(pool),
         events=events,
         people=people_store,
@@ -127,7 +131,7 @@ def create_app(settings: Settings) -> FastAPI:
     patch_fastapi(app, docs_url="/docs")  # from our own address: the page works without the internet
     app.add_middleware(Metrics)
     api = APIRouter(prefix="/api", responses=PROBLEMS)
-    for part in (auth, people, tickets, ticket_commands, timeline, stream):
+    for part in (auth, people, tickets, ticket_commands, timeline, sla_calendars, sla_policies, stream):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.router)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth import Email, Name, Password, PersonOut, person_out
 from api.requests import AsReader, InDesk, Key, without_password
-from database.people import NamedSlug
+from database.people import DEFAULT_TIER, NamedSlug, PersonRecord
 from domain.access import check_admin, check_desk, check_supervisor
 from domain.errors import InvalidError
 from domain.ids import PersonId
@@ -27,6 +27,7 @@ class NewPerson(BaseModel):
     role: Role
     password: Password
     teams: Teams = ()
+    tier: Slug = DEFAULT_TIER
 
 
 class PersonEdit(BaseModel):
@@ -37,10 +38,17 @@ class PersonEdit(BaseModel):
     role: Role | None = None
     teams: Teams | None = None
     is_active: bool | None = None
+    tier: Slug | None = None
+
+
+class UserOut(PersonOut):
+    """A person, as admins see them."""
+
+    tier: Slug = Field(description="What kind of customer the person is; SLA policies may ask for it.")
 
 
 class PeoplePageOut(BaseModel):
-    items: list[PersonOut]
+    items: list[UserOut]
     next_cursor: str | None
 
 
@@ -104,27 +112,33 @@ async def list_users(
         raise InvalidError("This cursor was not made by this list.") from error
     people = await desk.people.page(after, limit + 1)
     next_cursor = str(people[limit - 1].id) if len(people) > limit else None
-    return PeoplePageOut(items=[person_out(person) for person in people[:limit]], next_cursor=next_cursor)
+    return PeoplePageOut(items=[_user_out(person) for person in people[:limit]], next_cursor=next_cursor)
 
 
 @router.post("/users", tags=["users"], status_code=status.HTTP_201_CREATED)
-async def add_user(body: NewPerson, desk: InDesk, reader: AsReader, key: Key) -> PersonOut:
+async def add_user(body: NewPerson, desk: InDesk, reader: AsReader, key: Key) -> UserOut:
     """Add a person; for admins."""
     check_admin(reader)
     hashed = await desk.passwords.hash(body.password.get_secret_value())
     request_key = without_password(key.id, body) if key.is_given else None
-    person = await desk.people.add(body.email, body.name, body.role, hashed, body.teams, request_key)
-    return person_out(person)
+    person = await desk.people.add(body.email, body.name, body.role, hashed, body.teams, request_key, tier=body.tier)
+    return _user_out(person)
 
 
 @router.patch("/users/{person}", tags=["users"])
-async def edit_user(person: UUID, body: PersonEdit, desk: InDesk, reader: AsReader) -> PersonOut:
-    """Change a person's name, role, teams or activity; for admins. It takes effect at once, on open streams too."""
+async def edit_user(person: UUID, body: PersonEdit, desk: InDesk, reader: AsReader) -> UserOut:
+    """Change what is named of a person; for admins. It takes effect at once, on open streams too."""
     check_admin(reader)
     changed = await desk.people.change(
-        PersonId(person), reader, name=body.name, role=body.role, is_active=body.is_active, teams=body.teams
+        PersonId(person),
+        reader,
+        name=body.name,
+        role=body.role,
+        is_active=body.is_active,
+        teams=body.teams,
+        tier=body.tier,
     )
-    return person_out(changed)
+    return _user_out(changed)
 
 
 @router.get("/agents", tags=["agents"])
@@ -182,6 +196,10 @@ async def add_category(body: NewNamedSlug, desk: InDesk, reader: AsReader, key: 
 
 def _skills(levels: dict[Slug, int]) -> SkillsOut:
     return SkillsOut(items=[Skill(skill=skill, level=level) for skill, level in sorted(levels.items())])
+
+
+def _user_out(person: PersonRecord) -> UserOut:
+    return UserOut(**person_out(person).model_dump(), tier=person.tier)
 
 
 def _named(items: list[NamedSlug]) -> NamedSlugsOut:

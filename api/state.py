@@ -10,6 +10,8 @@ from database.events import EventLog
 from database.people import DirectoryStore, PeopleStore
 from database.pool import Pool
 from database.skills import SkillStore
+from database.sla_calendars import SlaCalendarStore
+from database.sla_policies import SlaPolicyStore
 from database.sla_rollouts import RolloutStore
 from database.sla_terms import SlaTermsStore
 from database.ticket_lists import TicketLists
@@ -29,6 +31,8 @@ class Desk:
     skills: SkillStore
     terms: SlaTermsStore
     rollouts: RolloutStore
+    sla_calendars: SlaCalendarStore
+    sla_policies: SlaPolicyStore
     lists: TicketLists
     events: EventLog
     people: PeopleStore

@@ -13,6 +13,8 @@ from domain.ids import PersonId
 from domain.people import Role
 from domain.ticket import Slug
 
+DEFAULT_TIER: Slug = "standard"
+
 
 class PersonRecord(NamedTuple):
     id: PersonId
@@ -22,6 +24,7 @@ class PersonRecord(NamedTuple):
     teams: tuple[Slug, ...]
     is_active: bool
     password_hash: str
+    tier: Slug = DEFAULT_TIER
 
     @property
     def reader(self) -> Reader:
@@ -38,7 +41,7 @@ class NamedSlug(NamedTuple):
 _SELECT = """
 select p.id, p.email, p.name, p.role,
     array(select m.team from team_members m where m.person_id = p.id order by m.team) as teams,
-    p.is_active, p.password_hash
+    p.is_active, p.password_hash, p.tier
 from people p
 """
 _CHANGED = """
@@ -76,11 +79,13 @@ class PeopleStore:
         password_hash: str,
         teams: tuple[Slug, ...] = (),
         key: RequestKey | None = None,
+        *,
+        tier: Slug = DEFAULT_TIER,
     ) -> PersonRecord:
         """Add a person. Raises AlreadyExistsError for a known address, UnknownReferenceError for an unknown team."""
 
         async def create(connection: Connection) -> dict[str, Any]:
-            return {"id": str(await insert_person(connection, email, name, role, password_hash, teams))}
+            return {"id": str(await insert_person(connection, email, name, role, password_hash, teams, tier))}
 
         try:
             answer = await create_once(self._pool, key, create)
@@ -100,16 +105,19 @@ class PeopleStore:
         role: Role | None = None,
         is_active: bool | None = None,
         teams: tuple[Slug, ...] | None = None,
+        tier: Slug | None = None,
     ) -> PersonRecord:
         """Change what is given. Raises NotFoundError, or UnknownReferenceError for an unknown team."""
         async with self._pool.acquire() as connection, connection.transaction():
             found = await connection.fetchval(
                 "update people set name = coalesce($2, name), role = coalesce($3, role), "
-                "is_active = coalesce($4, is_active), updated_at = now() where id = $1 returning id",
+                "is_active = coalesce($4, is_active), tier = coalesce($5, tier), updated_at = now() "
+                "where id = $1 returning id",
                 person,
                 name,
                 role,
                 is_active,
+                tier,
             )
             if found is None:
                 raise NotFoundError("There is no such person.")
@@ -171,17 +179,24 @@ class DirectoryStore:
 
 
 async def insert_person(
-    connection: Connection, email: str, name: str, role: Role, password_hash: str, teams: tuple[Slug, ...]
+    connection: Connection,
+    email: str,
+    name: str,
+    role: Role,
+    password_hash: str,
+    teams: tuple[Slug, ...],
+    tier: Slug = DEFAULT_TIER,
 ) -> PersonId:
     """Add a person within the caller's transaction."""
     person = PersonId(uuid4())
     await connection.execute(
-        "insert into people (id, email, name, role, password_hash) values ($1, $2, $3, $4, $5)",
+        "insert into people (id, email, name, role, password_hash, tier) values ($1, $2, $3, $4, $5, $6)",
         person,
         email,
         name,
         role,
         password_hash,
+        tier,
     )
     await _set_teams(connection, person, teams)
     return person
@@ -197,5 +212,5 @@ async def _set_teams(connection: Connection, person: PersonId, teams: tuple[Slug
 
 
 def _person(row: asyncpg.Record) -> PersonRecord:
-    id, email, name, role, teams, is_active, password_hash = row.values()
-    return PersonRecord(id, email, name, Role(role), tuple(teams), is_active, password_hash)
+    id, email, name, role, teams, is_active, password_hash, tier = row.values()
+    return PersonRecord(id, email, name, Role(role), tuple(teams), is_active, password_hash, tier)

@@ -19,10 +19,11 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 MINUTES_A_DAY = 24 * 60
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 DAY = timedelta(days=1)
 HORIZON = timedelta(days=5 * 366)
 """How far ahead is looked for working time; a calendar that has none within five years has none."""
-_ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,3}")
+_ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]{1,40}(/[A-Za-z0-9_+-]{1,40}){0,3}")
 _PROBE = timedelta(hours=6)
 """Zones never change their offset twice within less."""
 
@@ -69,7 +70,15 @@ class Span(BaseModel):
         return self.until if self.until > self.since else self.until + MINUTES_A_DAY
 
 
+def _week_apart(week: tuple[tuple[Span, ...], ...]) -> tuple[tuple[Span, ...], ...]:
+    if week and len(week) != len(_WEEKDAYS):
+        raise ValueError("a week has seven days")
+    _refuse_overlaps(_laid_out(week, round_and_round=True), _WEEKDAYS)
+    return week
+
+
 Day = Annotated[tuple[Span, ...], Field(max_length=24)]
+Week = Annotated[tuple[Day, ...], Field(max_length=7), AfterValidator(_week_apart)]
 
 
 class SpecialDay(BaseModel):
@@ -79,6 +88,14 @@ class SpecialDay(BaseModel):
 
     on: date
     spans: Day = ()
+
+
+def _days_apart(days: tuple[SpecialDay, ...]) -> tuple[SpecialDay, ...]:
+    if len({day.on for day in days}) < len(days):
+        raise ValueError("a date has one set of special hours")
+    for day in days:
+        _refuse_overlaps(_laid_out((day.spans,), round_and_round=False), (f"{day.on}", "the next day"))
+    return days
 
 
 class BusinessCalendar(BaseModel):
@@ -91,9 +108,9 @@ class BusinessCalendar(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     zone: Zone
-    week: Annotated[tuple[Day, ...], Field(max_length=7)] = ()
+    week: Week = ()
     holidays: frozenset[date] = frozenset()
-    special_days: tuple[SpecialDay, ...] = ()
+    special_days: Annotated[tuple[SpecialDay, ...], AfterValidator(_days_apart)] = ()
     always_open: bool = False
 
     @model_validator(mode="after")
@@ -102,15 +119,10 @@ class BusinessCalendar(BaseModel):
             if self.week or self.holidays or self.special_days:
                 raise ValueError("a calendar that is always open has no hours, holidays or special days")
             return self
-        if len(self.week) != len("MTWTFSS"):
+        if not self.week:
             raise ValueError("a week has seven days")
         if not any(self.week) and not any(day.spans for day in self.special_days):
             raise ValueError("a calendar needs some hours")
-        if len({day.on for day in self.special_days}) < len(self.special_days):
-            raise ValueError("a date has one set of special hours")
-        _refuse_overlaps(_laid_out(self.week, round_and_round=True))
-        for day in self.special_days:
-            _refuse_overlaps(_laid_out((day.spans,), round_and_round=False))
         return self
 
 
@@ -134,6 +146,12 @@ def next_opening(calendar: BusinessCalendar, at: datetime) -> datetime | None:
     """The first instant from `at` on at which the desk works: `at` itself when it is open. None within HORIZON."""
     first = next(open_intervals(calendar, at, at + HORIZON), None)
     return None if first is None else first.start
+
+
+def closing(calendar: BusinessCalendar, at: datetime) -> datetime | None:
+    """When the desk that works at this instant stops to. None when it does not work, or goes on beyond HORIZON."""
+    first = next(open_intervals(calendar, at, at + HORIZON), None)
+    return None if first is None or first.start > at or first.end >= at + HORIZON else first.end
 
 
 def working_time(calendar: BusinessCalendar, start: datetime, end: datetime) -> timedelta:
@@ -244,6 +262,12 @@ def _laid_out(days: tuple[Day, ...], *, round_and_round: bool) -> list[tuple[int
     return laid
 
 
-def _refuse_overlaps(spans: list[tuple[int, int]]) -> None:
-    if any(one[1] > other[0] for one, other in pairwise(spans)):
-        raise ValueError("spans must not overlap")
+def _refuse_overlaps(spans: list[tuple[int, int]], days: tuple[str, ...]) -> None:
+    def spoken(minute: int) -> str:
+        day, of_day = divmod(minute, MINUTES_A_DAY)
+        return f"{days[day % len(days)]} {of_day // 60:02}:{of_day % 60:02}"
+
+    for one, other in pairwise(spans):
+        if one[1] > other[0]:
+            end, begin = spoken(one[1]), spoken(other[0])
+            raise ValueError(f"spans must not overlap: one goes on until {end}, the next begins at {begin}")

@@ -115,6 +115,24 @@ class AlreadyExistsError(ConflictError):
     code = "already_exists"
 
 
+class CalendarInUseError(ConflictError):
+    """A policy, or the clock of an open ticket, counts by the calendar."""
+
+    code = "calendar_in_use"
+
+
+class PolicyUnreachableError(ConflictError):
+    """Policies above it take every ticket that a policy is for."""
+
+    code = "policy_unreachable"
+
+
+class LimitReachedError(ConflictError):
+    """There are as many of these as there may be."""
+
+    code = "limit_reached"
+
+
 class StaleRevisionError(DomainError):
     code = "stale_revision"
 

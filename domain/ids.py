@@ -8,6 +8,8 @@ TicketNumber = NewType("TicketNumber", int)
 TextId = NewType("TextId", UUID)
 """Names a stored text (a ticket's wording, a reply, a note); texts themselves stay out of commands and histories."""
 CommandId = NewType("CommandId", UUID)
+SlaCalendarId = NewType("SlaCalendarId", int)
+SlaPolicyId = NewType("SlaPolicyId", int)
 
 _COMMANDS = UUID("5f3c1a52-7d3e-4a38-9d0e-8c5d5a1c7b10")
 

@@ -97,6 +97,17 @@ async def stranger(api: ApiDesk) -> AsyncIterator[httpx2.AsyncClient]:
 
 
 @pytest.fixture
+async def shipped_terms(api: ApiDesk) -> AsyncIterator[None]:
+    """The policies and calendars are those of the migrations again after the test, for the tickets of the next one."""
+    yield
+    await api.parts.pool.execute("""
+        update sla_policies set is_deleted = created_at > (select min(created_at) from sla_policies), place = id;
+        update sla_calendars set is_deleted = created_at > (select min(created_at) from sla_calendars);
+        update sla_edition set number = number + 1
+    """)
+
+
+@pytest.fixture
 async def ticket(requester: httpx2.AsyncClient) -> dict[str, Any]:
     """The requester's new ticket in team `support`."""
     return await opened(requester, team="support")

@@ -21,14 +21,27 @@ async def test_an_admin_adds_and_changes_people(admin: httpx2.AsyncClient) -> No
     person = made.json()
     assert person == {
         "id": person["id"], "email": "carla@example.com", "name": "Carla", "role": "agent",
-        "teams": ["billing", "support"], "is_active": True,
+        "teams": ["billing", "support"], "is_active": True, "tier": "standard",
     }  # fmt: skip
 
     changed = (await admin.patch(f"/api/users/{person['id']}", json={"name": "Carla C.", "role": "supervisor"})).json()
     assert changed == person | {"name": "Carla C.", "role": "supervisor"}
     moved = (await admin.patch(f"/api/users/{person['id']}", json={"teams": []})).json()
     assert moved == changed | {"teams": []}
-    assert (await admin.patch(f"/api/users/{person['id']}", json={})).json() == moved
+    golden = (await admin.patch(f"/api/users/{person['id']}", json={"tier": "gold"})).json()
+    assert golden == moved | {"tier": "gold"}
+    assert (await admin.patch(f"/api/users/{person['id']}", json={})).json() == golden
+
+
+async def test_a_customer_of_a_tier_is_added(admin: httpx2.AsyncClient) -> None:
+    body = NEW | {"email": "gina@example.com", "role": "requester", "teams": [], "tier": "gold"}
+
+    assert (await admin.post("/api/users", json=body)).json()["tier"] == "gold"
+
+    sign_in = await admin.post("/api/auth/login", json={"email": body["email"], "password": body["password"]})
+    assert "tier" not in sign_in.json()["person"]
+    everybody = (await admin.get("/api/users?limit=200")).json()["items"]
+    assert {person["email"]: person["tier"] for person in everybody}["gina@example.com"] == "gold"
 
 
 async def test_people_are_listed_page_by_page(admin: httpx2.AsyncClient) -> None:
@@ -57,6 +70,7 @@ async def test_what_is_wrong_with_a_person_is_said(api: ApiDesk, admin: httpx2.A
     assert_problem(await admin.post("/api/users", json=NEW | {"email": "no address"}), 422, "invalid")
     assert_problem(await admin.post("/api/users", json=NEW | {"role": "emperor"}), 422, "invalid")
     assert_problem(await admin.post("/api/users", json=NEW | {"password": "short"}), 422, "invalid")
+    assert_problem(await admin.post("/api/users", json=NEW | {"tier": "Pure Gold"}), 422, "invalid")
     unknown = "00000000-0000-4000-8000-000000000000"
     assert_problem(await admin.patch(f"/api/users/{unknown}", json={"name": "x"}), 404, "not_found")
     agent = api.people["agent"].id

@@ -15,6 +15,7 @@ from domain.business_calendar import (
     Span,
     SpecialDay,
     after_working_time,
+    closing,
     is_open,
     next_opening,
     open_intervals,
@@ -152,6 +153,20 @@ def test_round_the_clock_by_spans_is_one_piece_over_new_year_too() -> None:
     assert len(list(open_intervals(whole, start, start + 72 * HOUR))) == 1
 
 
+def test_a_desk_closes_where_its_open_interval_ends() -> None:
+    assert closing(calendar(), local("2026-11-20T16:59:59")) == local("2026-11-20T17:00")
+    assert closing(calendar(), local("2026-11-20T17:00")) is None
+    whole_days = calendar(week=((Span(since=0, until=24 * 60),),) * 5 + ((), ()))
+    assert closing(whole_days, local("2026-11-17T12:00")) == local("2026-11-21T00:00")
+
+
+def test_a_desk_that_never_closes_says_so() -> None:
+    at = local("2026-11-20T16:00")
+
+    assert closing(BusinessCalendar(zone="UTC", always_open=True), at) is None
+    assert closing(calendar(week=((Span(since=0, until=24 * 60),),) * 7), at) is None
+
+
 def test_hours_that_are_over_for_ever_never_come() -> None:
     once = calendar(week=((),) * 7, special=(SpecialDay(on=date(2026, 1, 2), spans=NINE_TO_FIVE),))
     later = local("2026-01-03T00:00")
@@ -165,11 +180,18 @@ def test_hours_that_are_over_for_ever_never_come() -> None:
     [
         ({"zone": "Europe/Atlantis", "week": OFFICE}, "no time zone"),
         ({"zone": "../etc", "week": OFFICE}, "no time zone"),
+        ({"zone": "x" * 5000, "week": OFFICE}, "no time zone"),
         ({"zone": "UTC", "week": OFFICE[:6]}, "seven days"),
         ({"zone": "UTC", "week": ((),) * 7}, "some hours"),
         ({"zone": "UTC", "week": (NINE_TO_FIVE * 2, *OFFICE[1:])}, "overlap"),
-        ({"zone": "UTC", "week": (NIGHT, (Span(since=300, until=600),), *OFFICE[2:])}, "overlap"),
-        ({"zone": "UTC", "week": ((Span(since=300, until=600),), *OFFICE[1:6], NIGHT)}, "overlap"),
+        (
+            {"zone": "UTC", "week": (NIGHT, (Span(since=300, until=600),), *OFFICE[2:])},
+            "until Tuesday 06:00, .* Tuesday 05:00",
+        ),
+        (
+            {"zone": "UTC", "week": ((Span(since=300, until=600),), *OFFICE[1:6], NIGHT)},
+            "overlap: .* until Monday 06:00",
+        ),
         ({"zone": "UTC", "week": OFFICE, "special_days": (SpecialDay(on=date(2026, 1, 1)),) * 2}, "one set"),
         (
             {
@@ -177,7 +199,7 @@ def test_hours_that_are_over_for_ever_never_come() -> None:
                 "week": OFFICE,
                 "special_days": (SpecialDay(on=date(2026, 1, 1), spans=NINE_TO_FIVE + NINE_TO_FIVE),),
             },
-            "overlap",
+            "until 2026-01-01 17:00",
         ),
         ({"zone": "UTC", "week": OFFICE, "always_open": True}, "always open"),
     ],

@@ -26,6 +26,7 @@ TABLES = (
         calendar_id int not null references sla_calendars,
         version int not null,
         calendar jsonb not null,
+        holidays jsonb not null default '[]',
         holiday_countries jsonb not null default '[]',
         is_offered boolean not null default true,
         created_by uuid references people,
