@@ -1,7 +1,7 @@
 """SLA policies over HTTP: versions, order, refusals, and what they do to tickets."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -14,17 +14,19 @@ from tests.api.sla_desk import (
     AROUND_THE_CLOCK,
     CALENDARS,
     POLICIES,
+    SHIPPED,
     a_calendar,
     a_policy,
     added,
+    goals,
+    minutes,
     named,
     names_in_order,
+    promised,
     replaced,
 )
 
 pytestmark = pytest.mark.usefixtures("shipped_terms")
-SHIPPED = ["Urgent matters", "Standard"]
-NOBODY = "00000000-0000-4000-8000-000000000000"
 ACTION: dict[str, Any] = dict.fromkeys(
     ("type", "level", "priority", "role", "person", "team", "skill", "min_level", "url")
 )
@@ -34,37 +36,9 @@ def action(type: str, **fields: Any) -> dict[str, Any]:
     return ACTION | {"type": type} | fields
 
 
-def ladder(*actions: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    """One step, for tickets of normal priority."""
-    return {"ladders": {"normal": {"steps": [{"after_minutes": 30, "actions": list(actions), **changes}]}}}
-
-
 def tags_of(policy: dict[str, Any]) -> dict[str, Any]:
     """Fields of a ticket that the policy is for."""
     return {"tags": policy["conditions"]["tags"]}
-
-
-def promised(ticket: dict[str, Any]) -> dict[str, timedelta]:
-    """Target -> how long after its opening the ticket is due, for the customer."""
-    opened_at = datetime.fromisoformat(ticket["created_at"])
-    return {
-        clock["target"]: datetime.fromisoformat(clock["due_at"]) - opened_at
-        for clock in ticket["sla"]
-        if clock["audience"] == "customer" and clock["due_at"]
-    }
-
-
-def minutes(first_response: int, resolution: int) -> dict[str, timedelta]:
-    return {
-        "first_response": timedelta(minutes=first_response),
-        "resolution": timedelta(minutes=resolution),
-    }
-
-
-def goals(first_response: int, resolution: int) -> dict[str, Any]:
-    """The same for each priority."""
-    both = {"first_response": {"minutes": first_response}, "resolution": {"minutes": resolution}}
-    return dict.fromkeys(("low", "normal", "high", "urgent"), both)
 
 
 async def test_a_policy_is_kept_as_it_was_written(
@@ -241,284 +215,6 @@ async def test_changes_at_once_all_come_about(admin: httpx2.AsyncClient) -> None
     await asyncio.gather(*(replaced(admin, POLICIES, made, body) for _ in range(6)))
 
     assert (await admin.get(f"{POLICIES}/{made['id']}")).json()["version"] == 7
-
-
-# The order.
-
-
-async def test_a_policy_goes_as_far_down_as_it_is_reached(admin: httpx2.AsyncClient) -> None:
-    first = await added(admin, POLICIES, a_policy())
-    urgent = await added(admin, POLICIES, a_policy(conditions={"categories": ["urgent"], "tags": ["fire"]}))
-
-    assert (urgent["place"], first["place"]) == (1, 2)
-    assert await names_in_order(admin) == [urgent["name"], SHIPPED[0], first["name"], SHIPPED[1]]
-
-
-async def test_a_policy_is_put_where_it_is_wished(admin: httpx2.AsyncClient, agent: httpx2.AsyncClient) -> None:
-    tag = f"t-{uuid4().hex[:12]}"
-    low = await added(admin, POLICIES, a_policy(conditions={"tags": [tag, "x"]}, goals=goals(10, 20)))
-    top = await added(admin, POLICIES, a_policy(conditions={"tags": [tag]}, goals=goals(1, 2), place=1))
-
-    assert await names_in_order(agent) == [top["name"], SHIPPED[0], low["name"], SHIPPED[1]]
-    assert promised(await opened(agent, tags=[tag])) == minutes(1, 2)
-    assert (await added(admin, POLICIES, a_policy(place=MAX_POLICIES) | {"conditions": {"tiers": ["x"]}, "place": 3}))[
-        "place"
-    ] == 3
-
-
-async def test_the_order_is_changed_as_a_whole(admin: httpx2.AsyncClient, agent: httpx2.AsyncClient) -> None:
-    tag = f"t-{uuid4().hex[:12]}"
-    one = await added(admin, POLICIES, a_policy(conditions={"tags": [tag, "x"]}, goals=goals(10, 20)))
-    other = await added(admin, POLICIES, a_policy(conditions={"tags": [tag, "y"]}, goals=goals(1, 2)))
-    assert promised(await opened(agent, tags=[tag])) == minutes(10, 20)
-    seen = await admin.get(POLICIES)
-    assert seen.headers["ETag"] == f'"{seen.json()["edition"]}"'
-    ids = [policy["id"] for policy in seen.json()["items"]]
-    assert ids[1:3] == [one["id"], other["id"]]
-    moved = [ids[0], other["id"], one["id"], ids[3]]
-
-    answer = await admin.put(f"{POLICIES}/order", json={"policies": moved}, headers={"If-Match": seen.headers["ETag"]})
-
-    assert answer.status_code == 200, answer.text
-    assert [policy["id"] for policy in answer.json()["items"]] == moved
-    assert [policy["place"] for policy in answer.json()["items"]] == [1, 2, 3, 4]
-    assert answer.headers["ETag"] == (await admin.get(POLICIES)).headers["ETag"] != seen.headers["ETag"]
-    assert promised(await opened(agent, tags=[tag])) == minutes(1, 2)
-
-
-async def test_of_two_who_reorder_at_once_one_is_told(admin: httpx2.AsyncClient) -> None:
-    for _ in range(2):
-        await added(admin, POLICIES, a_policy())
-    seen = await admin.get(POLICIES)
-    urgent, one, other, standard = [policy["id"] for policy in seen.json()["items"]]
-    orders = [[urgent, other, one, standard], [one, other, urgent, standard]]
-
-    answers = await asyncio.gather(
-        *(
-            admin.put(f"{POLICIES}/order", json={"policies": ids}, headers={"If-Match": seen.headers["ETag"]})
-            for ids in orders
-        )
-    )
-
-    assert sorted(answer.status_code for answer in answers) == [200, 412]
-    won = next(order for order, answer in zip(orders, answers, strict=True) if answer.status_code == 200)
-    assert [policy["id"] for policy in (await admin.get(POLICIES)).json()["items"]] == won
-
-
-async def test_an_order_names_every_policy_once(admin: httpx2.AsyncClient) -> None:
-    ids = [policy["id"] for policy in (await admin.get(POLICIES)).json()["items"]]
-
-    for wrong in ([], ids[:1], [*ids, ids[0]], [*ids, 2**31 - 1], [ids[0], ids[0]]):
-        assert_problem(await admin.put(f"{POLICIES}/order", json={"policies": wrong}), 409, "conflict")
-    for malformed in (
-        None,
-        {},
-        {"policies": None},
-        {"policies": ["x"]},
-        {"policies": [0] * 101},
-        {"policies": [2**80]},
-    ):
-        assert_problem(await admin.put(f"{POLICIES}/order", json=malformed), 422, "invalid")
-    assert await names_in_order(admin) == SHIPPED
-
-
-async def test_a_policy_that_nothing_would_reach_is_refused(admin: httpx2.AsyncClient) -> None:
-    below = a_policy(conditions={"categories": ["urgent"], "tags": ["fire"]}, place=2)
-
-    problem = assert_problem(await admin.post(POLICIES, json=below), 409, "policy_unreachable")
-
-    assert f"“{below['name']}”: “Urgent matters” above it covers" in problem["detail"]
-    assert await names_in_order(admin) == SHIPPED
-
-
-async def test_a_policy_that_would_take_all_from_another_is_refused(admin: httpx2.AsyncClient) -> None:
-    for place in (None, 1, 2):
-        everything = a_policy(conditions={}, place=place)
-        problem = assert_problem(await admin.post(POLICIES, json=everything), 409, "policy_unreachable")
-        assert f"“{everything['name']}” above it covers" in problem["detail"]
-
-
-async def test_policies_that_share_the_priorities_may_cover_one_together(admin: httpx2.AsyncClient) -> None:
-    tags = {"tags": ["together"]}
-    high = a_policy(conditions={"priorities": ["high", "urgent"]} | tags, place=1)
-    low = a_policy(conditions={"priorities": ["normal", "low"]} | tags, place=1)
-    both = a_policy(conditions=tags, place=3)
-    first = await added(admin, POLICIES, high)
-    await added(admin, POLICIES, low)
-
-    problem = assert_problem(await admin.post(POLICIES, json=both), 409, "policy_unreachable")
-
-    assert f"“{low['name']}” and “{high['name']}” above it cover" in problem["detail"]
-    assert (await admin.delete(f"{POLICIES}/{first['id']}")).status_code == 204
-    assert (await added(admin, POLICIES, both | {"place": 2}))["place"] == 2
-
-
-async def test_an_edit_may_not_take_all_from_another(admin: httpx2.AsyncClient) -> None:
-    narrow, wide = a_policy(conditions={"tags": ["a"]}, place=1), a_policy(conditions={"tags": ["a", "b"]}, place=2)
-    top, below = await added(admin, POLICIES, narrow), await added(admin, POLICIES, wide)
-    del narrow["place"], wide["place"]
-
-    wider = narrow | {"conditions": {"tags": ["b", "a"]}}
-    problem = assert_problem(await admin.put(f"{POLICIES}/{top['id']}", json=wider), 409, "policy_unreachable")
-    assert f"“{below['name']}”: “{top['name']}” above it covers" in problem["detail"]
-    same = wide | {"conditions": {"tags": ["a"]}}
-    problem = assert_problem(await admin.put(f"{POLICIES}/{below['id']}", json=same), 409, "policy_unreachable")
-    assert f"“{below['name']}”: “{top['name']}” above it covers" in problem["detail"]
-
-    assert [(await admin.get(f"{POLICIES}/{one['id']}")).json()["version"] for one in (top, below)] == [1, 1]
-
-
-async def test_a_reorder_may_not_take_all_from_another(admin: httpx2.AsyncClient) -> None:
-    ids = [policy["id"] for policy in (await admin.get(POLICIES)).json()["items"]]
-
-    answer = await admin.put(f"{POLICIES}/order", json={"policies": ids[::-1]})
-
-    assert "“Urgent matters”: “Standard” above" in assert_problem(answer, 409, "policy_unreachable")["detail"]
-    assert await names_in_order(admin) == SHIPPED
-
-
-async def test_two_at_once_cannot_cover_each_other(admin: httpx2.AsyncClient) -> None:
-    bodies = [a_policy(conditions={"tags": ["once"]}) for _ in range(4)]
-
-    answers = await asyncio.gather(*(admin.post(POLICIES, json=body) for body in bodies))
-
-    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
-    assert len(await names_in_order(admin)) == len(SHIPPED) + 1
-
-
-# Refusals.
-
-ZERO = {"normal": {"first_response": {"minutes": 0}}}
-LATE = {"normal": {"first_response": {"minutes": 61}, "resolution": {"minutes": 60}}}
-LATER = {"normal": {"next_response": {"minutes": 61, "time": "wall"}, "resolution": {"minutes": 60, "time": "wall"}}}
-BAD: dict[str, tuple[dict[str, Any], str, str]] = {
-    "a goal of zero": ({"goals": ZERO}, "goals.normal.first_response.minutes", "greater than or equal to 1"),
-    "a team's goal of zero": ({"team_goals": ZERO}, "team_goals.normal.first_response.minutes", "greater than"),
-    "a goal below zero": ({"goals": {"low": {"resolution": {"minutes": -1}}}}, "goals.low.resolution.minutes", "equal"),
-    "a goal beyond a year": (
-        {"goals": {"low": {"resolution": {"minutes": 366 * 24 * 60 + 1}}}}, "goals.low.resolution.minutes", "less",
-    ),
-    "a huge goal": ({"goals": {"low": {"resolution": {"minutes": 10**400}}}}, "goals.low.resolution.minutes", ""),
-    "half a minute": ({"goals": {"low": {"resolution": {"minutes": 0.5}}}}, "goals.low.resolution.minutes", "integer"),
-    "response after resolution": ({"goals": LATE}, "goals.normal", "first_response would be due after the resolution"),
-    "next response after resolution": ({"team_goals": LATER}, "team_goals.normal", "next_response would be due after"),
-    "an unknown time": (
-        {"goals": {"low": {"resolution": {"minutes": 1, "time": "lunar"}}}}, "goals.low.resolution.time", "'wall'",
-    ),
-    "an unknown target": ({"goals": {"low": {"rest": {"minutes": 1}}}}, "goals.low.rest", "not permitted"),
-    "an unknown priority's goal": ({"goals": {"highest": {}}}, "goals.highest.[key]", "'urgent'"),
-    "no goals": ({"goals": {}}, "", "needs a goal"),
-    "empty goals": ({"goals": {"low": {}}}, "", "needs a goal"),
-    "goals for other priorities": (
-        {"goals": {"low": {"resolution": {"minutes": 1}}}, "conditions": {"priorities": ["high"]}}, "", "needs a goal",
-    ),
-    "a warning over 100 %": ({"warnings": [50, 101]}, "warnings.1", "less than or equal to 99"),
-    "a warning at 100 %": ({"warnings": [100]}, "warnings.0", "less than or equal to 99"),
-    "a warning at 0 %": ({"warnings": [0]}, "warnings.0", "greater than or equal to 1"),
-    "a warning twice": ({"warnings": [50, 50]}, "warnings", "warned of once"),
-    "too many warnings": ({"warnings": list(range(1, 12))}, "warnings", "at most 10"),
-    "a pause when it is over": ({"pauses": {"resolution": ["resolved"]}}, "pauses.resolution.0", "'on_hold'"),
-    "too many pauses": ({"pauses": {"resolution": ["new"] * 5}}, "pauses.resolution", "at most 4"),
-    "an unknown carry rule": ({"carry": "drop"}, "carry", "'tighter_wins'"),
-    "an unknown condition": ({"conditions": {"weather": ["rain"]}}, "conditions.weather", "not permitted"),
-    "an unknown priority": ({"conditions": {"priorities": ["highest"]}}, "conditions.priorities.0", "'urgent'"),
-    "too many priorities": ({"conditions": {"priorities": ["low"] * 5}}, "conditions.priorities", "at most 4"),
-    "too many tags": ({"conditions": {"tags": [f"t{n}" for n in range(101)]}}, "conditions.tags", "at most 100"),
-    "a tag that is no slug": ({"conditions": {"tags": ["V I P"]}}, "conditions.tags.0", "match"),
-    "a team that is no slug": ({"conditions": {"teams": ["\0"]}}, "conditions.teams.0", "match"),
-    "no name": ({"name": ""}, "name", "at least 1"),
-    "an endless name": ({"name": "x" * 201}, "name", "at most 200"),
-    "an unknown field": ({"shade": 1}, "shade", "not permitted"),
-    "no calendar": ({"calendar": None}, "calendar", "integer"),
-    "a calendar that cannot be": ({"calendar": 0}, "calendar", "greater"),
-    "a calendar beyond numbers": ({"calendar": 2**31}, "calendar", "less"),
-    "a ladder without steps": ({"ladders": {"low": {"steps": []}}}, "ladders.low.steps", "at least 1"),
-    "too many steps": (
-        {"ladders": {"low": {"steps": [{"after_minutes": 1, "actions": [{"type": "notify_team"}]}] * 11}}},
-        "ladders.low.steps", "at most 10",
-    ),
-    "too many repeats": (
-        {"ladders": {"low": {"repeats": 11, "steps": [{"after_minutes": 1, "actions": [{"type": "notify_team"}]}]}}},
-        "ladders.low.repeats", "less",
-    ),
-    "a step after nothing": (ladder({"type": "notify_team"}, since="last_step"), "ladders.normal", "no step before"),
-    "a step before its time": (
-        ladder({"type": "notify_team"}, after_minutes=-1), "ladders.normal.steps.0.after_minutes", "greater",
-    ),
-    "a step without an action": (ladder(), "ladders.normal.steps.0.actions", "at least 1"),
-    "too many actions": (ladder(*[{"type": "notify_team"}] * 11), "ladders.normal.steps.0.actions", "at most 10"),
-    "an unknown action": (ladder({"type": "shout"}), "ladders.normal.steps.0.actions.0.type", "a step can raise_level"),
-    "an action without a type": (ladder({"level": 1}), "ladders.normal.steps.0.actions.0.type", "required"),
-    "an action without what it takes": (
-        ladder({"type": "raise_level"}), "ladders.normal.steps.0.actions.0.level", "required",
-    ),
-    "an action without a person": (
-        ladder({"type": "notify_person"}), "ladders.normal.steps.0.actions.0.person", "required",
-    ),
-    "an action with what another takes": (
-        ladder({"type": "notify_team", "level": 1}), "ladders.normal.steps.0.actions.0", "notify_team takes no level",
-    ),
-    "an action with what none takes": (
-        ladder({"type": "notify_team", "loud": 1}), "ladders.normal.steps.0.actions.0.loud", "not permitted",
-    ),
-    "level 4": (ladder({"type": "raise_level", "level": 4}), "ladders.normal.steps.0.actions.0.level", "less"),
-    "a requester's role": (
-        ladder({"type": "notify_role", "role": "requester"}), "ladders.normal.steps.0.actions.0.role", "'supervisor'",
-    ),
-    "a person without an id": (
-        ladder({"type": "notify_person", "person": "Ada"}), "ladders.normal.steps.0.actions.0.person", "UUID",
-    ),
-}  # fmt: skip
-URL = "ladders.normal.steps.0.actions.0.url"
-BAD_URLS = (
-    "", "example.com", "ftp://example.com/x", "file:///etc/passwd", "javascript:alert(1)", "http://", "https:///path",
-    "https://exa mple.com", "https://example.com/\n", "https://example.com/\0", "https://example.com/" + "x" * 2000,
-    "//example.com", "https://ex\u00e4mple.com", "https://example.com:99999/",
-)  # fmt: skip
-
-
-async def refuses(admin: httpx2.AsyncClient, change: dict[str, Any]) -> list[dict[str, Any]]:
-    """The problems with adding such a policy, and with changing one to it."""
-    standard = (await admin.get(POLICIES)).json()["items"][-1]
-    before = (await admin.get(POLICIES)).json()
-    answers = (
-        await admin.post(POLICIES, json=a_policy() | change),
-        await admin.put(f"{POLICIES}/{standard['id']}", json=a_policy() | change),
-    )
-    assert (await admin.get(POLICIES)).json() == before
-    return [assert_problem(answer, 422) for answer in answers]
-
-
-@pytest.mark.parametrize("why", BAD)
-async def test_a_policy_that_makes_no_sense_is_refused(admin: httpx2.AsyncClient, why: str) -> None:
-    change, loc, sentence = BAD[why]
-
-    for problem in await refuses(admin, change):
-        assert problem["code"] == "invalid"
-        (wrong, *_) = problem["errors"]
-        assert ".".join(wrong["loc"]) == f"body.{loc}".rstrip(".")
-        assert sentence in wrong["message"]
-
-
-@pytest.mark.parametrize("url", BAD_URLS)
-async def test_a_webhook_that_is_none_is_refused(admin: httpx2.AsyncClient, url: str) -> None:
-    for problem in await refuses(admin, ladder({"type": "call_webhook", "url": url})):
-        assert [".".join(wrong["loc"]) for wrong in problem["errors"]] == [f"body.{URL}"]
-
-
-async def test_what_a_policy_names_must_be_there(api: ApiDesk, admin: httpx2.AsyncClient) -> None:
-    requester = str(api.people["requester"].id)
-    for change, sentence in (
-        ({"calendar": 2**31 - 1}, "There is no calendar 2147483647."),
-        ({"conditions": {"teams": ["support", "nowhere"]}}, "There is no team nowhere."),
-        ({"conditions": {"categories": ["b-none", "a-none", "general"]}}, "There is no category a-none, b-none."),
-        (ladder({"type": "notify_team", "team": "nowhere"}), "There is no team nowhere."),
-        (ladder({"type": "notify_person", "person": NOBODY}), f"Nobody at the desk has the id {NOBODY}."),
-        (ladder({"type": "add_watcher", "person": NOBODY}), f"Nobody at the desk has the id {NOBODY}."),
-        (ladder({"type": "add_watcher", "person": requester}), f"Nobody at the desk has the id {requester}."),
-    ):
-        for problem in await refuses(admin, change):
-            assert (problem["code"], problem["detail"]) == ("unknown_reference", sentence)
 
 
 async def test_a_name_is_given_once_among_those_that_exist(admin: httpx2.AsyncClient) -> None:
