@@ -13,7 +13,18 @@ from fastapi.routing import APIRoute
 from fastapi_swagger import patch_fastapi
 from starlette.types import ASGIApp
 
-from api import auth, health, people, sla_calendars, sla_policies, stream, ticket_commands, tickets, timeline
+from api import (
+    auth,
+    health,
+    people,
+    sla_calendars,
+    sla_policies,
+    sla_rollouts,
+    stream,
+    ticket_commands,
+    tickets,
+    timeline,
+)
 from api.event_frames import Event
 from api.feed import Feed
 from api.middleware import AnnouncedBodyLimit, Metrics
@@ -131,7 +142,7 @@ def create_app(settings: Settings) -> FastAPI:
     patch_fastapi(app, docs_url="/docs")  # from our own address: the page works without the internet
     app.add_middleware(Metrics)
     api = APIRouter(prefix="/api", responses=PROBLEMS)
-    for part in (auth, people, tickets, ticket_commands, timeline, sla_calendars, sla_policies, stream):
+    for part in (auth, people, tickets, ticket_commands, timeline, sla_calendars, sla_policies, sla_rollouts, stream):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.router)

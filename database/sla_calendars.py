@@ -48,13 +48,14 @@ _SELECT = """
 select c.id, c.name, v.version, v.id as version_id, v.calendar, v.holidays, v.holiday_countries,
     c.created_at, v.created_at as updated_at
 from sla_calendars c
-join lateral (select * from sla_calendar_versions where calendar_id = c.id order by version desc limit 1) v on true
+join lateral (
+    select * from sla_calendar_versions where calendar_id = c.id and is_offered order by version desc limit 1) v on true
 where not c.is_deleted
 """
 _USES = """
 select
     array(select p.name from sla_policies p
-        join lateral (select calendar_id from sla_policy_versions where policy_id = p.id
+        join lateral (select calendar_id from sla_policy_versions where policy_id = p.id and is_offered
             order by version desc limit 1) v on v.calendar_id = $1
         where not p.is_deleted order by p.place, p.id) as policies,
     (select count(distinct k.ticket_number) from sla_clocks k join sla_calendar_versions v on v.id = k.calendar_version
@@ -88,7 +89,7 @@ class SlaCalendarStore:
             if count >= MAX_CALENDARS:
                 raise LimitReachedError(f"There may be {MAX_CALENDARS} calendars.")
             id = await connection.fetchval("insert into sla_calendars (name) values ($1) returning id", name)
-            await _add_version(connection, id, 1, draft, by)
+            await _add_version(connection, id, draft, by)
             return (await _read(connection, id)).model_dump(mode="json")
 
         try:
@@ -109,10 +110,17 @@ class SlaCalendarStore:
                 present = await _read(connection, id)
                 check_expected(present.version, expected)
                 await connection.execute("update sla_calendars set name = $2 where id = $1", id, name)
-                await _add_version(connection, id, present.version + 1, draft, by)
+                await _add_version(connection, id, draft, by)
                 return await _read(connection, id)
         except asyncpg.UniqueViolationError as error:
             raise AlreadyExistsError(f"A calendar “{name}” exists already.") from error
+
+    async def add_draft(self, id: SlaCalendarId, draft: CalendarDraft, by: PersonId) -> int:
+        """Make a new version that no ticket takes until it is rolled out; the calendar keeps its name. Returns the
+        version's id. Raises NotFoundError."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await _read(connection, id)
+            return await _add_version(connection, id, draft, by, is_offered=False)
 
     async def delete(self, id: SlaCalendarId, expected: int | None) -> None:
         """Take a calendar off the list; its versions stay for the tickets of the past.
@@ -136,18 +144,20 @@ async def _read(connection: "Connection | Pool", id: SlaCalendarId) -> CalendarR
 
 
 async def _add_version(
-    connection: Connection, id: SlaCalendarId, version: int, draft: CalendarDraft, by: PersonId
-) -> None:
-    await connection.execute(
-        "insert into sla_calendar_versions (calendar_id, version, calendar, holidays, holiday_countries, created_by) "
-        "values ($1, $2, $3::jsonb, $4::jsonb, $5::jsonb, $6)",
+    connection: Connection, id: SlaCalendarId, draft: CalendarDraft, by: PersonId, *, is_offered: bool = True
+) -> int:
+    version: int = await connection.fetchval(
+        "insert into sla_calendar_versions (calendar_id, version, calendar, holidays, holiday_countries, created_by, "
+        "is_offered) select $1, coalesce(max(version), 0) + 1, $2::jsonb, $3::jsonb, $4::jsonb, $5, $6 "
+        "from sla_calendar_versions where calendar_id = $1 returning id",
         id,
-        version,
         draft.calendar.model_dump_json(),
         _HOLIDAYS.dump_json(draft.holidays).decode(),
         _COUNTRIES.dump_json(draft.countries).decode(),
         by,
+        is_offered,
     )
+    return version
 
 
 def _record(row: asyncpg.Record) -> CalendarRecord:

@@ -59,7 +59,8 @@ select * from (
     select p.id, p.name, row_number() over (order by p.place, p.id) as place, v.version, v.id as version_id,
         v.calendar_id, v.policy, p.created_at, v.created_at as updated_at
     from sla_policies p
-    join lateral (select * from sla_policy_versions where policy_id = p.id order by version desc limit 1) v on true
+    join lateral (
+        select * from sla_policy_versions where policy_id = p.id and is_offered order by version desc limit 1) v on true
     where not p.is_deleted
 ) as offered
 """
@@ -116,7 +117,7 @@ class SlaPolicyStore:
             id = await connection.fetchval(
                 "insert into sla_policies (name, place) values ($1, 0) returning id", draft.name
             )
-            await _add_version(connection, id, 1, draft, by)
+            await _add_version(connection, id, draft, by)
             ids = [one.id for one in standing]
             await _put_in_order(connection, [*ids[:above], id, *ids[above:]])
             return (await _read(connection, id)).model_dump(mode="json")
@@ -141,10 +142,23 @@ class SlaPolicyStore:
                 changed = Ranked(draft.name, draft.policy.conditions)
                 check_reachable([changed if one.id == id else one.ranked for one in await _all(connection)])
                 await connection.execute("update sla_policies set name = $2 where id = $1", id, draft.name)
-                await _add_version(connection, id, present.version + 1, draft, by)
+                await _add_version(connection, id, draft, by)
                 return await _read(connection, id)
         except asyncpg.UniqueViolationError as error:
             raise AlreadyExistsError(f"A policy “{draft.name}” exists already.") from error
+
+    async def add_draft(self, id: SlaPolicyId, draft: PolicyDraft, by: PersonId) -> int:
+        """Make a new version that no ticket takes until it is rolled out; the policy keeps its name. Returns the
+        version's id.
+
+        Raises NotFoundError, UnknownReferenceError, PolicyUnreachableError.
+        """
+        async with self._pool.acquire() as connection, connection.transaction():
+            present = await _read(connection, id)
+            await _check_named(connection, draft)
+            changed = Ranked(present.name, draft.policy.conditions)
+            check_reachable([changed if one.id == id else one.ranked for one in await _all(connection)])
+            return await _add_version(connection, id, draft, by, is_offered=False)
 
     async def delete(self, id: SlaPolicyId, expected: int | None) -> None:
         """Take a policy off the list; the tickets that run on it go on. Raises NotFoundError, StaleRevisionError."""
@@ -199,16 +213,20 @@ async def _check_named(connection: "Connection | Pool", draft: PolicyDraft) -> N
         raise UnknownReferenceError(f"Nobody at the desk has the id {', '.join(sorted(map(str, unknown['people'])))}.")
 
 
-async def _add_version(connection: Connection, id: SlaPolicyId, version: int, draft: PolicyDraft, by: PersonId) -> None:
-    await connection.execute(
-        "insert into sla_policy_versions (policy_id, version, calendar_id, policy, created_by) "
-        "values ($1, $2, $3, $4::jsonb, $5)",
+async def _add_version(
+    connection: Connection, id: SlaPolicyId, draft: PolicyDraft, by: PersonId, *, is_offered: bool = True
+) -> int:
+    version: int = await connection.fetchval(
+        "insert into sla_policy_versions (policy_id, version, calendar_id, policy, created_by, is_offered) "
+        "select $1, coalesce(max(version), 0) + 1, $2, $3::jsonb, $4, $5 from sla_policy_versions where policy_id = $1 "
+        "returning id",
         id,
-        version,
         draft.calendar_id,
         draft.policy.model_dump_json(),
         by,
+        is_offered,
     )
+    return version
 
 
 async def _put_in_order(connection: Connection, ids: Sequence[SlaPolicyId]) -> None:

@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 import asyncpg
 
+from database.idempotency import RequestKey
 from database.pool import PATIENT_SECONDS, Connection, Pool
+from database.sla_edition import raise_edition
 from database.ticket_rows import SELECT, ticket_of
-from domain.errors import NotFoundError, PreviewOutdatedError, RolloutStateError
+from domain.errors import IdempotencyKeyReusedError, NotFoundError, PreviewOutdatedError, RolloutStateError
 from domain.ids import PersonId, TicketNumber
 from domain.sla_clock import TicketSla
 from domain.sla_rollout import FormerClocks, OpenTicket, Outcome, PlannedTicket, Rollout, UndoOutcome
@@ -51,17 +53,7 @@ select ticket_number, revision, policy_version, calendar_version, before, after,
     applied_revision, undo_outcome
 from sla_rollout_tickets where rollout_id = $1
 """
-_NEWER = """
-select exists (select from sla_policy_versions o join sla_policy_versions v on v.policy_id = o.policy_id
-        where v.id = $1 and o.is_offered and o.version > v.version)
-    or exists (select from sla_calendar_versions o join sla_calendar_versions v on v.calendar_id = o.calendar_id
-        where v.id = $2 and o.is_offered and o.version > v.version)
-    or exists (select from sla_policies p join sla_policy_versions v on v.policy_id = p.id
-        where v.id = $1 and p.is_deleted)
-    or exists (select from sla_calendars c join sla_calendar_versions v on v.calendar_id = c.id
-        where v.id = $2 and c.is_deleted)
-"""
-"""Whether something newer is on offer than these versions, or what they are versions of is gone."""
+_NEXT = {"previewed": "applying", "applied": "undoing"}
 
 
 class RolloutRecord(NamedTuple):
@@ -93,20 +85,32 @@ class RolloutStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
+    async def of_request(self, key: RequestKey) -> int | None:
+        """The rollout that a request made before. Raises IdempotencyKeyReusedError when it was another request."""
+        row = await self._pool.fetchrow("select id, fingerprint from sla_rollouts where request_id = $1", key.id)
+        if row is None:
+            return None
+        if row["fingerprint"] != key.fingerprint:
+            raise IdempotencyKeyReusedError("This Idempotency-Key came with another request before.")
+        return int(row["id"])
+
     async def add(
-        self, by: PersonId, at: datetime, *, policy_version: int | None, calendar_version: int | None,
-        is_draft: bool, moves_ladders: bool,
+        self, by: PersonId, at: datetime, key: RequestKey, *, policy_version: int | None = None,
+        calendar_version: int | None = None, is_draft: bool, moves_ladders: bool = False,
     ) -> int:  # fmt: skip
-        """A new rollout, whose preview is still to be made. Returns its id."""
+        """A new rollout, whose preview is still to be made. Returns its id. Harmless to repeat under a key."""
         id: int = await self._pool.fetchval(
-            "insert into sla_rollouts (policy_version, calendar_version, is_draft, moves_ladders, at, created_by) "
-            "values ($1, $2, $3, $4, $5, $6) returning id",
+            "insert into sla_rollouts (policy_version, calendar_version, is_draft, moves_ladders, at, created_by, "
+            "request_id, fingerprint, edition) select $1, $2, $3, $4, $5, $6, $7, $8, number from sla_edition "
+            "on conflict (request_id) do update set request_id = excluded.request_id returning id",
             policy_version,
             calendar_version,
             is_draft,
             moves_ladders,
             at,
             by,
+            key.id,
+            key.fingerprint,
         )
         return id
 
@@ -155,18 +159,15 @@ class RolloutStore:
         """Put the version on offer if it was a draft, and begin. Harmless to repeat.
 
         Raises RolloutStateError when the preview is not made yet or another rollout is under way, and
-        PreviewOutdatedError when it is too old or a newer version is on offer.
+        PreviewOutdatedError when it is too old or a policy or calendar was changed since.
         """
         async with self._pool.acquire() as connection, connection.transaction():
-            row = await self._taken(connection, id, "applying", ("previewed",))
-            if row is None:
+            edition = await raise_edition(connection)
+            row = await self._at(connection, id, "previewed")
+            if row["status"] == "applying":
                 return
-            if await connection.fetchval(
-                "select created_at < now() - make_interval(hours => $2) from sla_rollouts where id = $1",
-                id,
-                PREVIEW_HOURS,
-            ) or await connection.fetchval(_NEWER, row["policy_version"], row["calendar_version"]):
-                raise PreviewOutdatedError("The policy or calendar was changed since this preview; make a new one.")
+            if row["is_too_old"] or row["edition"] != edition - 1:
+                raise PreviewOutdatedError("A policy or calendar was changed since this preview; make a new one.")
             if row["is_draft"]:
                 await _offer(connection, row, is_offered=True)
             await connection.execute(
@@ -174,13 +175,14 @@ class RolloutStore:
             )
 
     async def begin_undoing(self, id: int, by: PersonId) -> None:
-        """Take a draft off offer again, unless a newer version is on it, and begin. Harmless to repeat.
+        """Take what was a draft off offer again, and begin. Harmless to repeat.
 
         Raises RolloutStateError when it is not applied or another rollout is under way.
         """
         async with self._pool.acquire() as connection, connection.transaction():
-            row = await self._taken(connection, id, "undoing", ("applied",))
-            if row is None:
+            await raise_edition(connection)
+            row = await self._at(connection, id, "applied")
+            if row["status"] == "undoing":
                 return
             if row["is_draft"]:
                 await _offer(connection, row, is_offered=False)
@@ -188,20 +190,20 @@ class RolloutStore:
                 "update sla_rollouts set status = 'undoing', undone_by = $2, undone_at = now() where id = $1", id, by
             )
 
-    async def _taken(
-        self, connection: Connection, id: int, wanted: str, allowed: tuple[str, ...]
-    ) -> asyncpg.Record | None:
-        """The rollout, locked; None when it is at the wanted status already."""
-        await connection.execute("select pg_advisory_xact_lock(hashtext('sla_rollouts'))")
-        row = await connection.fetchrow("select * from sla_rollouts where id = $1 for update", id)
+    @staticmethod
+    async def _at(connection: Connection, id: int, status: str) -> asyncpg.Record:
+        """The rollout, if it is at this status or at the one that follows."""
+        row = await connection.fetchrow(
+            "select *, created_at < now() - make_interval(hours => $2) as is_too_old from sla_rollouts where id = $1",
+            id,
+            PREVIEW_HOURS,
+        )
         if row is None:
             raise NotFoundError("There is no such rollout.")
-        if row["status"] == wanted:
-            return None
-        if row["status"] not in allowed:
+        if row["status"] not in (status, _NEXT[status]):
             raise RolloutStateError(f"The rollout is {row['status']}.")
         if await connection.fetchval(
-            "select exists (select from sla_rollouts where status in ('applying', 'undoing'))"
+            "select exists (select from sla_rollouts where status in ('applying', 'undoing') and id <> $1)", id
         ):
             raise RolloutStateError("Another rollout is under way; wait for its end.")
         return row
@@ -277,7 +279,6 @@ async def _offer(connection: Connection, row: asyncpg.Record, *, is_offered: boo
     await connection.execute(
         "update sla_calendar_versions set is_offered = $2 where id = $1", row["calendar_version"], is_offered
     )
-    await connection.execute("update sla_edition set number = number + 1")
 
 
 def _rollout(row: asyncpg.Record) -> Rollout:

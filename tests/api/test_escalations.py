@@ -7,6 +7,7 @@ import httpx2
 import pytest
 
 from tests.api.desk_api import ApiDesk, assert_problem, do, opened, ticket_of, timeline_of
+from tests.api.sla_desk import POLICIES, a_policy, added
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 
@@ -106,18 +107,17 @@ async def senior(api: ApiDesk, supervisor: httpx2.AsyncClient) -> AsyncIterator[
 
 
 async def test_a_step_can_give_the_ticket_to_a_senior_agent(
-    api: ApiDesk, requester: httpx2.AsyncClient, supervisor: httpx2.AsyncClient, senior: str
+    api: ApiDesk,
+    admin: httpx2.AsyncClient,
+    requester: httpx2.AsyncClient,
+    supervisor: httpx2.AsyncClient,
+    senior: str,
 ) -> None:
-    ladder = (
-        '{"steps": [{"after_minutes": 5, "since": "start", "actions": [{"type": "reassign_to_senior"}, '
-        '{"type": "notify_role", "role": "supervisor"}]}]}'
-    )
-    await api.parts.pool.execute(
-        "update sla_policy_versions set policy = jsonb_set(policy, '{ladders,low}', $1::jsonb)", ladder
-    )
-    await api.parts.pool.execute("update sla_edition set number = number + 1")
-    api.parts.terms.__init__(api.parts.pool)  # type: ignore[misc]
-    ticket = await opened(requester, team="support", priority="low", required_skills=["network"])
+    actions = [{"type": "reassign_to_senior"}, {"type": "notify_role", "role": "supervisor"}]
+    ladder = {"steps": [{"after_minutes": 5, "since": "start", "actions": actions}]}
+    policy = await added(admin, POLICIES, a_policy(ladders={"normal": ladder}))
+    tags = policy["conditions"]["tags"]
+    ticket = await opened(requester, team="support", tags=tags, required_skills=["network"])
 
     await do(supervisor, ticket["number"], "pending/ladder_step.1.0/advance")
 

@@ -11,11 +11,12 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.sla_rollouts import RolloutActivities
+from database.idempotency import RequestKey
 from database.pool import Pool
 from database.sla_rollouts import RolloutRecord, RolloutStore, RolloutTicket
 from database.sla_terms import SlaTermsStore
 from domain.errors import PreviewOutdatedError, RolloutStateError
-from domain.ids import TicketNumber
+from domain.ids import CommandId, TicketNumber
 from domain.lifecycle import opened
 from domain.sla_clock import Clock, Target, TicketSla
 from domain.sla_keeping import begin
@@ -70,8 +71,8 @@ class RollingDesk(NamedTuple):
         """The preview of a draft of the standard policy."""
         version = await new_version(self.engine.pool, policy)
         id = await self.rollouts.add(
-            factories.ADMIN, datetime.now(UTC), policy_version=version, calendar_version=None, is_draft=True,
-            moves_ladders=moves_ladders,
+            factories.ADMIN, datetime.now(UTC), RequestKey(CommandId(uuid4()), ""), policy_version=version,
+            is_draft=True, moves_ladders=moves_ladders,
         )  # fmt: skip
         await self.rolling.start(id)
         return await self.becomes(id, "previewed")
@@ -318,6 +319,7 @@ async def test_what_is_not_applied_cannot_be_undone(desk: RollingDesk) -> None:
 async def test_a_preview_is_not_applied_when_a_newer_version_is_on_offer(desk: RollingDesk) -> None:
     preview = await desk.previewed(promise(30, 2000))
     newer = await new_version(desk.engine.pool, promise(240, 720), is_offered=True)
+    await desk.engine.pool.execute("update sla_edition set number = number + 1")
 
     with pytest.raises(PreviewOutdatedError):
         await desk.rolling.tell(preview.rollout.id, "apply", factories.ADMIN)

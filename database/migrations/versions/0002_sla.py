@@ -70,6 +70,9 @@ TABLES = (
         policy_version int references sla_policy_versions,
         calendar_version int references sla_calendar_versions,
         is_draft boolean not null,
+        edition bigint not null,
+        request_id uuid not null unique,
+        fingerprint text not null,
         moves_ladders boolean not null,
         status text not null default 'previewing' check (status in (
             'previewing', 'previewed', 'applying', 'applied', 'undoing', 'undone')),
