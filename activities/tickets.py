@@ -81,4 +81,4 @@ class TicketActivities:
             terms = terms_for(apply(before, change), *offer, terms)
         calendars = await self._terms.calendars_of([before.sla])
         kept = follow(before, change.events, change.at, terms, calendars, self._terms.zone_data)
-        return () if kept is None else (TicketSlaChanged(sla=kept.sla, segments=kept.segments),)
+        return () if kept is None else (TicketSlaChanged(sla=kept.sla, segments=kept.segments, over=kept.over),)

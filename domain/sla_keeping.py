@@ -49,10 +49,12 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Kept(NamedTuple):
-    """The clocks after a change, and the segments that it ended."""
+    """The clocks after a change, the segments that it ended, and the cycles that ended and began anew at once: how
+    those ended is not in `sla`."""
 
     sla: TicketSla
     segments: tuple[Segment, ...]
+    over: tuple[Clock, ...] = ()
 
 
 def begin(ticket: Ticket, terms: Terms | None, zone_data: str) -> TicketSla:
@@ -135,6 +137,11 @@ def _is_other(sla: TicketSla, terms: Terms | None) -> bool:
     return present != ((None, None) if terms is None else (terms.policy_version, terms.calendar_version))
 
 
+def _promise_of(clock: Clock) -> tuple[timedelta, str, int | None]:
+    """How long, counted how, by which calendar: what another version of a policy may leave as it was."""
+    return clock.goal, clock.time, clock.calendar_version if clock.time == "business" else None
+
+
 def _unmatched(zone_data: str) -> TicketSla:
     return TicketSla(policy_version=None, calendar_version=None, zone_data=zone_data)
 
@@ -149,6 +156,7 @@ class _Keeper:
         self._at = at
         self._zone_data = zone_data
         self._segments: list[Segment] = []
+        self._ended: list[Clock] = []
 
     def kept(self, ticket: Ticket) -> Kept:
         terms = self._terms
@@ -158,7 +166,8 @@ class _Keeper:
             "zone_data": self._zone_data,
         }
         ladder = self._kept_ladder(ticket)
-        return Kept(self._sla.model_copy(update={**names, "ladder": ladder}), tuple(self._segments))
+        over = tuple(clock for clock in self._ended if self._sla.at(clock.key) is None)
+        return Kept(self._sla.model_copy(update={**names, "ladder": ladder}), tuple(self._segments), over)
 
     def goes_on_with(self, sla: TicketSla) -> None:
         """Take over what an event says of the clocks."""
@@ -188,9 +197,8 @@ class _Keeper:
             if ticket.first_responded_at is None:
                 self._begin_all("first_response", ticket, "reopened")
         for clock in self._sla.clocks:
-            phase = self._phase(clock.target, ticket)
-            if clock.is_open and clock.phase != phase:
-                self._put(self._planned(self._cut(clock, phase, f"status became {ticket.status}")))
+            if clock.is_open:
+                self._in_phase(clock, ticket, f"status became {ticket.status}")
 
     def team_changed(self, ticket: Ticket) -> None:
         """The teams' own clocks begin anew with the next team."""
@@ -206,10 +214,10 @@ class _Keeper:
             for target in TARGETS:
                 clock, goal = self._sla.clock(audience, target), self._goal(audience, target, ticket)
                 if clock is None or not clock.is_open:
-                    if self._may_begin(clock, target, ticket):
+                    if self._may_begin(target, ticket):
                         self._begin(audience, target, ticket, why)
-                elif clock.breached_at is not None:
-                    continue  # what is broken stays broken
+                elif clock.breached_at is not None:  # what is broken stays broken
+                    self._in_phase(clock, ticket, why)
                 elif goal is None:
                     self._put(self._over(clock, "cancelled", why))
                 else:
@@ -224,11 +232,17 @@ class _Keeper:
         is_paused = self._terms is not None and self._terms.policy.pauses.include(target, ticket.status)
         return "paused" if is_paused else "running"
 
+    def _in_phase(self, clock: Clock, ticket: Ticket, why: str) -> None:
+        """Let the clock run or stand still as it should in the ticket's status."""
+        phase = self._phase(clock.target, ticket)
+        if clock.phase != phase:
+            self._put(self._planned(self._cut(clock, phase, why)))
+
     @staticmethod
-    def _may_begin(clock: Clock | None, target: Target, ticket: Ticket) -> bool:
+    def _may_begin(target: Target, ticket: Ticket) -> bool:
         """Whether a target that had no goal so far is still to be met. The wait for a next answer begins only when the
         requester writes."""
-        if ticket.is_finished or (clock is not None and clock.phase == "met"):
+        if ticket.is_finished:
             return False
         return target == "resolution" or (target == "first_response" and ticket.first_responded_at is None)
 
@@ -264,7 +278,9 @@ class _Keeper:
                 self._put(self._over(clock, phase, why))
 
     def _over(self, clock: Clock, phase: Phase, why: str) -> Clock:
-        return self._cut(clock, phase, why).model_copy(update={"ended_at": self._at, "warnings": ()})
+        ended = self._cut(clock, phase, why).model_copy(update={"ended_at": self._at, "warnings": ()})
+        self._ended.append(ended)
+        return ended
 
     def _on_terms(self, clock: Clock, goal: Goal, ticket: Ticket, why: str) -> Clock:
         """The clock with another goal or another calendar, by the policy's rule for the time used."""
@@ -277,10 +293,13 @@ class _Keeper:
             "policy_version": terms.policy_version,
             "calendar_version": terms.calendar_version,
         }
-        if all(getattr(clock, name) == value for name, value in changes.items()):
+        has_all = all(getattr(clock, name) == value for name, value in changes.items())
+        if has_all and self._sla.policy_version == terms.policy_version:
             return clock
         cut = self._cut(clock, self._phase(clock.target, ticket), why)
         changed = cut.model_copy(update=changes)
+        if _promise_of(cut) == _promise_of(changed):
+            return self._planned(changed)
         if terms.policy.carry == "restart":
             changed = changed.model_copy(update={"used": _NO_TIME, "warned": 0})
         elif terms.policy.carry == "tighter_wins" and self._due(cut) <= self._due(changed):
