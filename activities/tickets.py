@@ -137,16 +137,14 @@ class TicketActivities:
         terms = await self._terms.terms_of(before.sla)
         (first, *_) = change.events
         if isinstance(first, TicketTermsTakenBack):
-            kept = await self._taken_back(first.rollout_id, before, change)
-            return () if kept is None else (TicketSlaChanged(sla=kept.sla, segments=kept.segments),)
+            return _as_event(await self._taken_back(first.rollout_id, before, change))
         if isinstance(first, TicketTermsTaken):
             terms = await self._terms.terms_at(first.policy_version, first.calendar_version)
         elif asks_for_terms(change.events):
             offer = await self._terms.offer_to(before.requester_id)
             terms = terms_for(apply(before, change), *offer, terms)
         calendars = await self._terms.calendars_of([before.sla])
-        kept = follow(before, change.events, change.at, terms, calendars, self._terms.zone_data)
-        return () if kept is None else (TicketSlaChanged(sla=kept.sla, segments=kept.segments),)
+        return _as_event(follow(before, change.events, change.at, terms, calendars, self._terms.zone_data))
 
     async def _taken_back(self, rollout_id: int, before: Ticket, change: TicketChange) -> Kept | None:
         """Exactly the former clocks, or, when the ticket has changed since, the former terms with the time used."""
@@ -156,3 +154,7 @@ class TicketActivities:
             return restored(former.sla, before.sla, change.at, calendars, self._terms.zone_data)
         terms = await self._terms.terms_of(former.sla)
         return follow(before, change.events, change.at, terms, calendars, self._terms.zone_data)
+
+
+def _as_event(kept: Kept | None) -> tuple[TicketEvent, ...]:
+    return () if kept is None else (TicketSlaChanged(sla=kept.sla, segments=kept.segments, over=kept.over),)

@@ -1,5 +1,6 @@
 """The ticket row: columns of the table, the record that readers get, and the way between row and domain."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
@@ -125,9 +126,9 @@ def as_columns(fields: dict[str, Any]) -> dict[str, Any]:
     return {**fields, **derived}
 
 
-def clock_rows(sla: TicketSla | None) -> str:
-    """The rows of `sla_clocks`, as JSON."""
-    return to_json([] if sla is None else [_clock_row(clock) for clock in sla.clocks]).decode()
+def clock_rows(sla: TicketSla | None, over: Iterable[Clock] = ()) -> str:
+    """The rows of `sla_clocks`, as JSON; `over` are cycles that are not in `sla` any more."""
+    return to_json([_clock_row(clock) for clock in (*over, *(() if sla is None else sla.clocks))]).decode()
 
 
 def _clock_row(clock: Clock) -> dict[str, Any]:

@@ -37,7 +37,14 @@ from domain.lifecycle import fields_changed_by, opened, rebuild
 from domain.notices import Notice, notices_of
 from domain.ticket import Ticket
 from domain.ticket_commands import Receipt
-from domain.ticket_events import TICKET_EVENT, TicketAssigned, TicketChange, TicketEdited, TicketOpened
+from domain.ticket_events import (
+    TICKET_EVENT,
+    TicketAssigned,
+    TicketChange,
+    TicketEdited,
+    TicketOpened,
+    TicketSlaChanged,
+)
 
 BELL = "tickets_changed"
 """The channel that says "look again"; it carries nothing."""
@@ -223,7 +230,8 @@ class TicketStore:
             await _check_named(connection, change)
         fields = fields_changed_by(change)
         changed = as_columns(fields)
-        clocks = [clock_rows(fields["sla"])] if "sla" in fields else []
+        over = [clock for event in change.events if isinstance(event, TicketSlaChanged) for clock in event.over]
+        clocks = [clock_rows(fields["sla"], over)] if "sla" in fields else []
         notices = notices_of(change)
         is_written = await connection.fetchrow(
             _record_statement(tuple(changed), tells=bool(notices)),

@@ -69,6 +69,8 @@ class Clock(_Frozen):
     """The highest share of the goal, in percent, that was warned of."""
     muted: tuple[int, ...] = ()
     """Shares whose warning somebody cancelled."""
+    is_waived: bool = False
+    """Whether somebody cancelled the clock itself: no other terms begin it again."""
     breached_at: datetime | None = None
     ended_at: datetime | None = None
 

@@ -61,10 +61,12 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Kept(NamedTuple):
-    """The clocks after a change, and the segments that it ended."""
+    """The clocks after a change, the segments that it ended, and the cycles that ended and began anew at once: how
+    those ended is not in `sla`."""
 
     sla: TicketSla
     segments: tuple[Segment, ...]
+    over: tuple[Clock, ...] = ()
 
 
 def begin(ticket: Ticket, terms: Terms | None, zone_data: str) -> TicketSla:
@@ -171,6 +173,11 @@ def _is_other(sla: TicketSla, terms: Terms | None) -> bool:
     return present != ((None, None) if terms is None else (terms.policy_version, terms.calendar_version))
 
 
+def _promise_of(clock: Clock) -> tuple[timedelta, str, int | None]:
+    """How long, counted how, by which calendar: what another version of a policy may leave as it was."""
+    return clock.goal, clock.time, clock.calendar_version if clock.time == "business" else None
+
+
 def _unmatched(zone_data: str) -> TicketSla:
     return TicketSla(policy_version=None, calendar_version=None, zone_data=zone_data)
 
@@ -187,6 +194,7 @@ class _Keeper:
         self._segments: list[Segment] = []
         self.moves_ladder = False
         """Whether a running ladder goes on as that of the present terms."""
+        self._ended: list[Clock] = []
 
     def kept(self, ticket: Ticket) -> Kept:
         terms = self._terms
@@ -196,7 +204,8 @@ class _Keeper:
             "zone_data": self._zone_data,
         }
         ladder = self._kept_ladder(ticket)
-        return Kept(self._sla.model_copy(update={**names, "ladder": ladder}), tuple(self._segments))
+        over = tuple(clock for clock in self._ended if self._sla.at(clock.key) is None)
+        return Kept(self._sla.model_copy(update={**names, "ladder": ladder}), tuple(self._segments), over)
 
     def goes_on_with(self, sla: TicketSla) -> None:
         """Take over what an event says of the clocks."""
@@ -226,9 +235,8 @@ class _Keeper:
             if ticket.first_responded_at is None:
                 self._begin_all("first_response", ticket, "reopened")
         for clock in self._sla.clocks:
-            phase = self._phase(clock.target, ticket)
-            if clock.is_open and clock.phase != phase:
-                self._put(self._planned(self._cut(clock, phase, f"status became {ticket.status}")))
+            if clock.is_open:
+                self._in_phase(clock, ticket, f"status became {ticket.status}")
 
     def moment_cancelled(self, event: TicketMomentCancelled) -> None:
         """What was to come by itself does not: a warning, a step of the ladder, or a breach, and with it the clock."""
@@ -241,7 +249,8 @@ class _Keeper:
         if clock is None or not clock.is_open:
             return
         if isinstance(brings, BreachTarget):
-            self._put(self._over(clock, "cancelled", "cancelled by hand"))
+            waived = self._over(clock, "cancelled", "cancelled by hand")
+            self._put(waived.model_copy(update={"is_waived": True}))
         else:
             left = tuple(one for one in clock.warnings if one.percent != brings.percent)
             self._put(clock.model_copy(update={"warnings": left, "muted": (*clock.muted, brings.percent)}))
@@ -262,8 +271,8 @@ class _Keeper:
                 if clock is None or not clock.is_open:
                     if self._may_begin(clock, target, ticket):
                         self._begin(audience, target, ticket, why)
-                elif clock.breached_at is not None:
-                    continue  # what is broken stays broken
+                elif clock.breached_at is not None:  # what is broken stays broken
+                    self._in_phase(clock, ticket, why)
                 elif goal is None:
                     self._put(self._over(clock, "cancelled", why))
                 else:
@@ -278,11 +287,17 @@ class _Keeper:
         is_paused = self._terms is not None and self._terms.policy.pauses.include(target, ticket.status)
         return "paused" if is_paused else "running"
 
+    def _in_phase(self, clock: Clock, ticket: Ticket, why: str) -> None:
+        """Let the clock run or stand still as it should in the ticket's status."""
+        phase = self._phase(clock.target, ticket)
+        if clock.phase != phase:
+            self._put(self._planned(self._cut(clock, phase, why)))
+
     @staticmethod
     def _may_begin(clock: Clock | None, target: Target, ticket: Ticket) -> bool:
         """Whether a target that had no goal so far is still to be met. The wait for a next answer begins only when the
         requester writes."""
-        if ticket.is_finished or (clock is not None and clock.phase == "met"):
+        if ticket.is_finished or (clock is not None and clock.is_waived):
             return False
         return target == "resolution" or (target == "first_response" and ticket.first_responded_at is None)
 
@@ -318,7 +333,9 @@ class _Keeper:
                 self._put(self._over(clock, phase, why))
 
     def _over(self, clock: Clock, phase: Phase, why: str) -> Clock:
-        return self._cut(clock, phase, why).model_copy(update={"ended_at": self._at, "warnings": ()})
+        ended = self._cut(clock, phase, why).model_copy(update={"ended_at": self._at, "warnings": ()})
+        self._ended.append(ended)
+        return ended
 
     def _on_terms(self, clock: Clock, goal: Goal, ticket: Ticket, why: str) -> Clock:
         """The clock with another goal or another calendar, by the policy's rule for the time used."""
@@ -331,10 +348,13 @@ class _Keeper:
             "policy_version": terms.policy_version,
             "calendar_version": terms.calendar_version,
         }
-        if all(getattr(clock, name) == value for name, value in changes.items()):
+        has_all = all(getattr(clock, name) == value for name, value in changes.items())
+        if has_all and self._sla.policy_version == terms.policy_version:
             return clock
         cut = self._cut(clock, self._phase(clock.target, ticket), why)
         changed = cut.model_copy(update=changes)
+        if _promise_of(cut) == _promise_of(changed):
+            return self._planned(changed)
         if terms.policy.carry == "restart":
             changed = changed.model_copy(update={"used": _NO_TIME, "warned": 0})
         elif terms.policy.carry == "tighter_wins" and self._due(cut) <= self._due(changed):

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from domain.ids import CommandId, PersonId, TextId, TicketNumber
 from domain.people import Actor
-from domain.sla_clock import Audience, Segment, Target, TicketSla
+from domain.sla_clock import Audience, Clock, Segment, Target, TicketSla
 from domain.sla_ladder import StepAction
 from domain.ticket import Priority, Slug, Status
 from domain.ticket_commands import Clearable, MomentId, TimerCommand
@@ -139,13 +139,17 @@ class TicketWoken(_Event):
 
 
 class TicketSlaChanged(_Event):
-    """The clocks were kept over the events before it: here is how they stand, and what they counted until then."""
+    """The clocks were kept over the events before it: here is how they stand, and what they counted until then.
+
+    `over` are the cycles that ended and were followed by the next one at once.
+    """
 
     type: Literal["ticket.sla_changed"] = "ticket.sla_changed"
     sets = ("sla",)
     is_internal = True
     sla: TicketSla
     segments: tuple[Segment, ...] = ()
+    over: tuple[Clock, ...] = ()
 
 
 class TicketSlaWarned(_Event):

@@ -1,6 +1,7 @@
 """A rollout, as a durable workflow: its preview, then if somebody wants its application, then if somebody wants its
 undoing. Each goes page by page and survives whatever dies."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -21,6 +22,8 @@ UNDOABLE_FOR = timedelta(days=30)
 PAGE_TAKES = timedelta(minutes=2)
 PATIENT = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=5))
 Phase = Literal["preview", "previewed", "apply", "applied", "undo", "undone"]
+
+_DONE: dict[Phase, Phase] = {"apply": "applied", "undo": "undone"}
 
 
 class RolloutStart(BaseModel):
@@ -44,6 +47,7 @@ class RolloutWorkflow:
         self._phase: Phase = start.phase
         self._after = start.after
         self._by = start.by
+        self._lock = asyncio.Lock()
 
     @workflow.run
     async def run(self, start: RolloutStart) -> str:
@@ -81,10 +85,12 @@ class RolloutWorkflow:
 
     async def _begin(self, needed: Phase, wanted: Phase, activity: Any, by: PersonId) -> None:
         """Begin the next phase. Asking twice is harmless."""
-        if self._phase not in (needed, wanted):
-            raise RolloutStateError(f"The rollout is at {self._phase}.")
-        await self._do(activity, by=by)
-        if self._phase == needed:
+        async with self._lock:
+            if self._phase in (wanted, _DONE[wanted]):
+                return
+            if self._phase != needed:
+                raise RolloutStateError(f"The rollout is at {self._phase}.")
+            await self._do(activity, by=by)
             self._by = by
             self._enter(wanted)
 

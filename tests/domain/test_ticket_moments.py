@@ -7,8 +7,8 @@ import pytest
 from domain.access import check_command
 from domain.errors import ForbiddenError, MomentFixedError, NoSuchMomentError
 from domain.sla_ladder import RaiseLevel
-from domain.ticket import Status, Ticket
-from domain.ticket_commands import AdvanceMoment, CancelMoment, ChangeStatus, TicketCommand
+from domain.ticket import Priority, Status, Ticket
+from domain.ticket_commands import AdvanceMoment, CancelMoment, ChangeStatus, EditTicket, TicketCommand
 from domain.ticket_rules import decide
 from domain.ticket_timers import pending_moments
 from tests.domain import test_sla_ladder as ladders
@@ -62,6 +62,8 @@ def test_a_cancelled_breach_is_the_end_of_its_clock(opened: Ticket) -> None:
     assert clock is not None
     assert (clock.state, clock.ended_at, clock.used) == ("cancelled", SOON, 5 * MINUTE)
     assert not any("resolution" in id for id in ids(struck))
+    urgent = ladders.after(struck, EditTicket(priority=Priority.URGENT), ON, SOON + MINUTE)
+    assert not any("resolution" in id for id in ids(urgent)), "no other goal begins it again"
 
 
 def test_a_cancelled_step_is_passed_over(opened: Ticket) -> None:
