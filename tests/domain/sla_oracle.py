@@ -18,8 +18,8 @@ from domain.ticket_commands import AddReply
 from tests.domain.sla_desk import Alarm, Happened
 
 MINUTE = 60
-LONGEST = 60 * 24 * 60
-"""How many minutes ahead is looked for a due moment."""
+LONGEST = 60 * 24 * 60 * MINUTE
+"""How many seconds ahead is looked for a due moment."""
 
 
 def seconds(at: datetime) -> int:
@@ -34,19 +34,20 @@ def moment(at: int, tenths: int = 0) -> datetime:
 
 
 class Tape:
-    """One byte for every minute: whether the wall clock of the calendar's zone shows a time within its hours."""
+    """One byte for every second: 1 when the wall clock of the calendar's zone shows a time within its hours."""
 
     def __init__(self, calendar: BusinessCalendar, start: int) -> None:
-        self.first = start // MINUTE
-        self.minutes = bytearray()
+        self._first = start - start % MINUTE
+        self._seconds = bytearray()
         self._calendar = calendar
         self._zone = ZoneInfo(calendar.zone)
         self._special = {day.on: day.spans for day in calendar.special_days}
 
-    def reaches(self, until: int) -> None:
-        """Ask the wall clock as far as this second."""
-        while self.first + len(self.minutes) <= until // MINUTE:
-            self.minutes.append(self._works((self.first + len(self.minutes)) * MINUTE))
+    def between(self, start: int, until: int) -> bytearray:
+        """The seconds from one to before another."""
+        while (end := self._first + len(self._seconds)) < until:
+            self._seconds += bytes([self._works(end)]) * MINUTE
+        return self._seconds[start - self._first : until - self._first]
 
     def _works(self, at: int) -> bool:
         if self._calendar.always_open:
@@ -64,11 +65,10 @@ class Tape:
         """The first second by which so many open ones have passed."""
         at = start
         while count > 0:
-            if at - start > LONGEST * MINUTE:
+            if at - start > LONGEST:
                 return None
-            self.reaches(at)
             step = MINUTE - at % MINUTE
-            if self.minutes[at // MINUTE - self.first]:
+            if self.between(at, at + 1)[0]:
                 step = min(step, count)
                 count -= step
             at += step
@@ -169,12 +169,8 @@ class Oracle:
 
     def _count(self, one: Count, until: int) -> None:
         if not one.is_paused and one.at < until:
-            tape = self._tape(one)
-            tape.reaches(until)
-            minutes, first, counted = tape.minutes, tape.first, one.counted
-            next_ring = self._next_ring(one)
-            for second in range(one.at, until):
-                works = minutes[second // MINUTE - first]
+            counted, next_ring = one.counted, self._next_ring(one)
+            for second, works in enumerate(self._tape(one).between(one.at, until), start=one.at):
                 if counted + works > next_ring or counted >= next_ring:
                     one.counted = counted
                     self._ring(one, second, works)

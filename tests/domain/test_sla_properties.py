@@ -29,7 +29,7 @@ from tests.domain.sla_scenes import STEPS, Life, Scene, Step, lived, scenes
 
 EXAMPLES = int(os.environ.get("SLA_EXAMPLES", "0"))
 MANY = settings(
-    max_examples=EXAMPLES or 60,
+    max_examples=EXAMPLES or 50,
     derandomize=not EXAMPLES,
     database=None,
     deadline=None,
