@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from fastapi_swagger import patch_fastapi
 from starlette.types import ASGIApp
 
-from api import auth, health, people, stream, ticket_commands, tickets, timeline
+from api import auth, health, people, sla_ledger, stream, ticket_commands, tickets, timeline
 from api.event_frames import Event
 from api.feed import Feed
 from api.middleware import AnnouncedBodyLimit, Metrics
@@ -124,6 +124,7 @@ def create_app(settings: Settings) -> FastAPI:
     api = APIRouter(prefix="/api", responses=PROBLEMS)
     for part in (auth, people, tickets, ticket_commands, timeline, stream):
         api.include_router(part.router)
+    api.include_router(sla_ledger.router)
     app.include_router(api)
     app.include_router(health.router)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
