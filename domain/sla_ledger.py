@@ -78,7 +78,7 @@ class ClockLedger(NamedTuple):
 
 
 class Ledger(NamedTuple):
-    """Every cycle of every clock of a ticket at a moment, by their beginnings. `is_cut`: entries beyond MAX_ENTRIES
+    """Every cycle of every clock of a ticket at a moment, by their beginnings. `is_cut`: entries beyond the limit
     were left out, those of the clocks that began last."""
 
     at: datetime
@@ -88,14 +88,14 @@ class Ledger(NamedTuple):
     is_cut: bool
 
 
-def ledger(past: Sequence[PastChange], calendars: Calendars, now: datetime) -> Ledger:
-    """The ledger that a ticket's past adds up to."""
+def ledger(past: Sequence[PastChange], calendars: Calendars, now: datetime, limit: int = MAX_ENTRIES) -> Ledger:
+    """The ledger that a ticket's past adds up to, with so many entries at most."""
     book = _Book()
     for change in past:
         book.add(change)
     at = max([now, *(change.at for change in past)])
     clocks: list[ClockLedger] = []
-    left, is_cut = MAX_ENTRIES, False
+    left, is_cut = limit, False
     for page in book.pages.values():
         told, is_whole = page.told(at, calendars, left)
         left, is_cut = left - len(told.entries), is_cut or not is_whole

@@ -37,6 +37,7 @@ _PUBLIC_REASON = re.compile(
     r"opened|reopened|(status|priority) became \w+|the desk answered|the requester wrote|finished without an answer"
     r"|the calendar (opened|closed)"
 )
+NOTHING = "nothing"
 _OF_NO_CONCERN = "the terms changed"
 _WAITS = {
     Status.NEW: "the ticket is new",
@@ -74,10 +75,10 @@ def clock_sentence(page: ClockLedger, told: Ledger, calendars: Calendars, names:
 
 
 def duration_words(duration: timedelta) -> str:
-    """A duration in hours, minutes and seconds ("1 h 15 min"), rounded down to seconds."""
+    """A duration in hours, minutes and seconds ("1 h 15 min"), rounded down to seconds; "nothing" below one."""
     seconds = int(duration.total_seconds())
     parts = ((seconds // 3600, "h"), (seconds // 60 % 60, "min"), (seconds % 60, "s"))
-    return " ".join(f"{count} {unit}" for count, unit in parts if count) or "0 s"
+    return " ".join(f"{count} {unit}" for count, unit in parts if count) or NOTHING
 
 
 def moment_words(at: datetime, zone: str) -> str:
@@ -122,9 +123,11 @@ class _Speaker:
             return self._breached(clock, clock.breached_at)
         if clock.phase == "paused":
             wait = f"while {_WAITS.get(self._status, 'it waits')} ({self._why(clock.why)})"
-            return f"is paused and has no due time {wait}; {self._share()} used"
+            return f"is paused and has no due time {wait}; {self._share('is', 'are')} used"
         if clock.due_at is None:
-            return f"has no due time, for there is not enough {self._time_words()} ahead; {self._share()} used"
+            return (
+                f"has no due time, for there is not enough {self._time_words()} ahead; {self._share('is', 'are')} used"
+            )
         return f"is due {self._moment(clock.due_at)} because {self._because(clock.due_at)}"
 
     def _met(self, clock: Clock) -> str:
@@ -138,7 +141,7 @@ class _Speaker:
         return f"was cancelled at {self._moment(clock.ended_at)} ({self._why(clock.why)}); {self._share()} used{late}"
 
     def _breached(self, clock: Clock, breached_at: datetime) -> str:
-        state = f"was due {self._moment(breached_at)} and is breached; {self._share()} used by now"
+        state = f"was due {self._moment(breached_at)} and is breached; {self._share('is', 'are')} used by now"
         if clock.phase == "paused":
             return f"{state}, and it is paused while {_WAITS.get(self._status, 'it waits')} ({self._why(clock.why)})"
         return f"{state}, and it runs on until it is met late"
@@ -156,7 +159,8 @@ class _Speaker:
             began = f"{goal} began anew {self._short(stretches[first].since, due)} ({self._why(stretches[first].why)})"
         if len(stretches) - 1 == first:
             return began
-        used = f"{duration_words(present.used_before)} {'was' if _is_one(present.used_before) else 'were'} used"
+        amount = duration_words(present.used_before)
+        used = f"{amount} {'was' if _is_one(amount) else 'were'} used"
         pause = self._pause_before_present(first)
         since = self._short(present.since, due)
         if pause is None:
@@ -178,10 +182,10 @@ class _Speaker:
             return "wall-clock time"
         return "working time" + (f" of calendar {self._names.calendars[clock.calendar_version]}" if self._names else "")
 
-    def _share(self) -> str:
-        """How much of the goal."""
-        used = self._page.used
-        return f"{duration_words(used)} of its {duration_words(self._clock.goal)} {'is' if _is_one(used) else 'are'}"
+    def _share(self, one: str = "was", many: str = "were") -> str:
+        """How much of the goal, with its verb."""
+        used = duration_words(self._page.used)
+        return f"{used} of its {duration_words(self._clock.goal)} {one if _is_one(used) else many}"
 
     def _why(self, why: str) -> str:
         return why if self._names else public_reason(why)
@@ -200,5 +204,6 @@ def _begins_anew(stretches: tuple[Stretch, ...], place: int) -> bool:
     return stretches[place].used_before < stretches[place - 1].used_after
 
 
-def _is_one(duration: timedelta) -> bool:
-    return duration_words(duration).startswith("1 ") and duration_words(duration).count(" ") == 1
+def _is_one(words: str) -> bool:
+    """Whether the duration is one of something, or nothing."""
+    return words == NOTHING or (words.startswith("1 ") and words.count(" ") == 1)
