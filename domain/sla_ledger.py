@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from domain.business_calendar import ALWAYS_OPEN, BusinessCalendar, open_intervals
 from domain.sla_clock import Audience, Clock, ClockKey, Segment, Target, TicketSla
-from domain.sla_keeping import Calendars
+from domain.sla_keeping import Calendars, used_by
 from domain.ticket import Status
 from domain.ticket_events import (
     PastChange,
@@ -138,30 +138,23 @@ class _Page:
 
     def told(self, at: datetime, calendars: Calendars, limit: int) -> tuple[ClockLedger, bool]:
         """The page as it reads at a moment, with so many entries at most; whether these are all."""
-        segments = [*self.segments, *self._open_segment(at)]
-        entries = list(islice(self._entries(segments, calendars), limit + 1))
-        stretches = list(self._stretches(segments, calendars))
-        used = stretches[-1].used_after if self.clock.is_open and stretches else self.clock.used
+        segments = [*self.segments, *self._present_segment(at, calendars)]
+        stretches = [
+            Stretch(one.since, one.until, one.phase == "running", before, before + one.used, one.why)
+            for one, before in segments
+        ]
+        entries = list(islice(_entries(segments, calendars), limit + 1))
+        used = stretches[-1].used_after if self.clock.is_open else self.clock.used
         page = ClockLedger(self.clock, used, tuple(stretches), tuple(entries[:limit]), tuple(self.warnings))
         return page, len(entries) <= limit
 
-    def _open_segment(self, at: datetime) -> Iterator[tuple[Segment, timedelta]]:
-        """The one that is not over: what it counts is found when it is split."""
+    def _present_segment(self, at: datetime, calendars: Calendars) -> Iterator[tuple[Segment, timedelta]]:
+        """The one that is not over."""
         clock = self.clock
-        if clock.is_open and clock.since < at:
+        if clock.is_open:
+            counted = used_by(clock, at, calendars) - clock.used
             fields = {name: getattr(clock, name) for name in _SHARED}
-            yield Segment(until=at, used=timedelta(), zone_data=self.zone_data, **fields), clock.used
-
-    def _entries(self, segments: list[tuple[Segment, timedelta]], calendars: Calendars) -> Iterator[LedgerEntry]:
-        for segment, used_before in segments:
-            yield from _split(segment, used_before, calendars)
-
-    def _stretches(self, segments: list[tuple[Segment, timedelta]], calendars: Calendars) -> Iterator[Stretch]:
-        for segment, before in segments:
-            is_open = segment.until > self.clock.since
-            counted = segment.used if not is_open else _counted(segment, calendars)
-            is_running = segment.phase == "running"
-            yield Stretch(segment.since, segment.until, is_running, before, before + counted, segment.why)
+            yield Segment(until=at, used=counted, zone_data=self.zone_data, **fields), clock.used
 
 
 _SHARED = ("target", "audience", "cycle", "phase", "since", "why", "time", "policy_version", "calendar_version")
@@ -214,9 +207,10 @@ def _calendar(segment: Segment, calendars: Calendars) -> BusinessCalendar:
     return ALWAYS_OPEN if segment.time == "wall" else calendars(segment.calendar_version)
 
 
-def _counted(segment: Segment, calendars: Calendars) -> timedelta:
-    parts = [entry.counted for entry in _split(segment, timedelta(), calendars)]
-    return sum(parts, timedelta())
+def _entries(segments: list[tuple[Segment, timedelta]], calendars: Calendars) -> Iterator[LedgerEntry]:
+    for segment, used_before in segments:
+        if segment.since < segment.until:
+            yield from _split(segment, used_before, calendars)
 
 
 def _split(segment: Segment, used: timedelta, calendars: Calendars) -> Iterator[LedgerEntry]:

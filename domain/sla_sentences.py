@@ -150,8 +150,6 @@ class _Speaker:
         """How the due moment comes about: when the goal began to be used, and what came between."""
         stretches = self._page.stretches
         goal = f"{duration_words(self._clock.goal)} of {self._time_words()}"
-        if not stretches:  # it began this very moment
-            return f"{goal} began {self._short(self._clock.started_at, due)}"
         first = max(place for place, one in enumerate(stretches) if place == 0 or _begins_anew(stretches, place))
         present = stretches[-1]
         began = f"{goal} began {self._short(stretches[first].since, due)}"
