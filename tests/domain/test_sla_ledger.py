@@ -54,6 +54,27 @@ def test_after_a_pause_it_says_what_was_used_before() -> None:
     )
 
 
+def test_of_several_pauses_it_names_the_last() -> None:
+    life = story(policy=same_goals(240, 480, pauses={"first_response": ["pending", "on_hold"]}))
+    life.becomes(f"{MONDAY}T10:52", "pending").becomes(f"{MONDAY}T11:00", "open")
+    life.becomes(f"{MONDAY}T12:00", "on_hold").becomes(f"{MONDAY}T12:30", "open")
+
+    assert life.says(f"{MONDAY}T13:00", "first_response").endswith(
+        "began 09:52; 2 h were used before it paused (status became on_hold), and it goes on since 12:30."
+    )
+
+
+def test_a_pause_during_which_the_terms_changed_is_one_pause() -> None:
+    life = story().becomes(f"{MONDAY}T10:52", "pending")
+    newer = same_goals(120, 480, pauses={"first_response": ["pending"]})
+    life.takes(f"{MONDAY}T11:00", terms(newer, version=2)).becomes(f"{MONDAY}T11:30", "open")
+
+    assert life.says(f"{MONDAY}T12:00", "first_response") == (
+        "First response is due 2030-01-07 12:30 Europe/Berlin (11:30Z) because 2 h of working time of calendar Office "
+        "(version 2) began 09:52; 1 h was used before it paused (status became pending), and it goes on since 11:30."
+    )
+
+
 def test_while_it_is_paused_it_has_no_due_time_and_says_for_whom_it_waits() -> None:
     life = story().becomes(f"{MONDAY}T11:07", "pending")
 
