@@ -118,7 +118,8 @@ limit $4
 """
 
 _CHANGES = """
-select c.first_revision, min(e.at) as at, array_agg(e.data order by e.revision) as events
+select c.first_revision, min(e.at) as at, bool_and(e.actor_kind = 'timer') as by_timer,
+    array_agg(e.data order by e.revision) as events
 from ticket_commands c
 join events e on e.ticket_number = c.ticket_number and e.revision between c.first_revision and c.revision
 where c.ticket_number = $1
@@ -173,7 +174,9 @@ class EventLog:
         """All that happened to a ticket, command by command, oldest first."""
         rows = await self._pool.fetch(_CHANGES, ticket)
         return [
-            PastChange(row["at"], row["first_revision"], tuple(map(TICKET_EVENT.validate_json, row["events"])))
+            PastChange(
+                row["at"], row["first_revision"], tuple(map(TICKET_EVENT.validate_json, row["events"])), row["by_timer"]
+            )
             for row in rows
         ]
 

@@ -6,13 +6,13 @@ used; it is what the outcome is compared with. The escalation ladder is left out
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from domain.business_calendar import BusinessCalendar
 from domain.ids import TicketNumber
 from domain.lifecycle import evolve, opened
-from domain.sla_clock import Clock, ClockKey, Segment, TicketSla, breached, warned
+from domain.sla_clock import Clock, ClockKey, PlannedWarning, Segment, TicketSla, breached, warned
 from domain.sla_keeping import begin, concerns, follow
 from domain.sla_ledger import name_of, recorded_slas
 from domain.sla_policy import Terms
@@ -153,11 +153,12 @@ class _Recounter:
         """The event with our own clocks in place of those that it tells."""
         if not isinstance(event, _ALARM | _OF_LADDER) or ticket.sla is None:
             return event
-        sla: TicketSla | None = ticket.sla
-        if isinstance(event, TicketSlaWarned):
-            sla = warned(ticket.sla, ClockKey(event.audience, event.target, event.cycle), event.percent, change.at)
-        if isinstance(event, TicketSlaBreached):
-            sla = breached(ticket.sla, ClockKey(event.audience, event.target, event.cycle), change.at)
+        if isinstance(event, _OF_LADDER):
+            return event.model_copy(update={"sla": ticket.sla})
+        key = ClockKey(event.audience, event.target, event.cycle)
+        percent = event.percent if isinstance(event, TicketSlaWarned) else None
+        before = ticket.sla if change.by_timer else _brought_forward(ticket.sla, key, percent, change.at)
+        sla = breached(before, key, change.at) if percent is None else warned(before, key, percent, change.at)
         return event.model_copy(update={"sla": sla or ticket.sla})
 
     def _compare_segments(self, where: str, stored: Sequence[Segment], own: Sequence[Segment]) -> None:
@@ -167,6 +168,18 @@ class _Recounter:
     def _terms_of(self, sla: TicketSla) -> Terms | None:
         versions = versions_of(sla)
         return None if versions is None else self._terms[versions]
+
+
+def _brought_forward(sla: TicketSla, key: ClockKey, percent: int | None, at: datetime) -> TicketSla:
+    """The clocks with a moment come already, for somebody did not wait for it."""
+    clock = sla.at(key)
+    if clock is None:
+        return sla
+    if percent is None:
+        return sla.replacing(clock.model_copy(update={"due_at": at}))
+    later = (one for one in clock.warnings if one.percent > percent)
+    warnings = (PlannedWarning(percent=percent, at=at), *later)
+    return sla.replacing(clock.model_copy(update={"warnings": warnings}))
 
 
 class _Sums:

@@ -35,6 +35,7 @@ class VersionNames(NamedTuple):
 
 _PUBLIC_REASON = re.compile(
     r"opened|reopened|(status|priority) became \w+|the desk answered|the requester wrote|finished without an answer"
+    r"|cancelled by hand"
     r"|the calendar (opened|closed)"
 )
 NOTHING = "nothing"

@@ -265,8 +265,9 @@ class TicketChange(BaseModel):
 
 
 class PastChange(NamedTuple):
-    """A change as the event log tells it later: what happened at one moment, by one command."""
+    """A change as the event log tells it later: what happened at one moment, by one command, a timer's or another."""
 
     at: datetime
     first_revision: int
     events: tuple[TicketEvent, ...]
+    by_timer: bool = False

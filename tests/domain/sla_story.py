@@ -113,10 +113,10 @@ class Story:
             if kept is not None:
                 change = change.followed_by(TicketSlaChanged(sla=kept.sla, segments=kept.segments))
         if change.events:
-            self._take(at, change.events)
+            self._take(at, change.events, by_timer=by is TIMER)
 
-    def _take(self, at: datetime, events: tuple[TicketEvent, ...]) -> None:
-        self.past.append(PastChange(at, self.ticket.revision + 1, events))
+    def _take(self, at: datetime, events: tuple[TicketEvent, ...], *, by_timer: bool = False) -> None:
+        self.past.append(PastChange(at, self.ticket.revision + 1, events, by_timer))
         for event in events:
             self.ticket = evolve(self.ticket, event, at)
 

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from domain.business_calendar import BusinessCalendar, Span
+from domain.sla_clock import PlannedWarning, breached, warned
 from domain.sla_ledger import GivenWarning, ledger
 from domain.sla_policy import Conditions, Goal, Goals, SlaPolicy
 from domain.sla_sentences import duration_words, moment_words, public_reason, ticket_sentence
 from domain.ticket import Priority
 from domain.ticket_commands import EditTicket
-from domain.ticket_events import PastChange, TicketOpened, TicketSlaChanged
+from domain.ticket_events import PastChange, TicketOpened, TicketSlaBreached, TicketSlaChanged, TicketSlaWarned
 from tests.domain.sla_story import NAMES, OFFICE, Story, moment, same_goals, terms
 
 FOUR_HOURS = same_goals(240, 24 * 60, pauses={"first_response": ["pending"]})
@@ -380,6 +381,31 @@ def test_a_breach_before_its_time_is_found() -> None:
     life.past[-1] = breach._replace(at=moment(f"{MONDAY}T13:51"))
 
     assert any("breached_at is stored as" in text for text in life.recount().differences)
+
+
+def test_a_moment_that_somebody_brought_forward_is_no_difference() -> None:
+    early = moment(f"{MONDAY}T10:52")
+    life = story()
+    sla = life.ticket.sla
+    assert sla is not None
+    warning = PlannedWarning(percent=75, at=early), PlannedWarning(percent=90, at=moment(f"{MONDAY}T13:28"))
+    clock = life.clock("first_response").model_copy(update={"warnings": warning})
+    after_warning = warned(sla.replacing(clock), clock.key, 75, early)
+    assert after_warning is not None
+    clock = life.clock("first_response").model_copy(update={"due_at": early, "warned": 75})
+    after_breach = breached(after_warning.replacing(clock), clock.key, early)
+    assert after_breach is not None
+    told = {"audience": "customer", "target": "first_response", "cycle": 1, "clock_due_at": early}
+    life.past += [
+        PastChange(early, 2, (TicketSlaWarned.model_validate({**told, "percent": 75, "sla": after_warning}),)),
+        PastChange(early, 3, (TicketSlaBreached.model_validate({**told, "sla": after_breach}),)),
+    ]
+    life.ticket = life.ticket.model_copy(update={"sla": after_breach})
+
+    assert life.recount().differences == ()
+
+    life.past[1:] = [change._replace(by_timer=True) for change in life.past[1:]]
+    assert life.recount().differences != (), "a timer waits for its moment"
 
 
 def test_a_change_whose_clocks_were_not_kept_is_found() -> None:
