@@ -18,6 +18,7 @@ from api import (
     health,
     people,
     sla_calendars,
+    sla_ledger,
     sla_policies,
     sla_rollouts,
     stream,
@@ -142,7 +143,9 @@ def create_app(settings: Settings) -> FastAPI:
     patch_fastapi(app, docs_url="/docs")  # from our own address: the page works without the internet
     app.add_middleware(Metrics)
     api = APIRouter(prefix="/api", responses=PROBLEMS)
-    for part in (auth, people, tickets, ticket_commands, timeline, sla_calendars, sla_policies, sla_rollouts, stream):
+    for part in (
+        auth, people, tickets, ticket_commands, timeline, sla_ledger, sla_calendars, sla_policies, sla_rollouts, stream,
+    ):  # fmt: skip
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.router)

@@ -15,6 +15,7 @@ from database.pool import PATIENT_SECONDS, Pool
 from domain.errors import InvalidError
 from domain.ids import PersonId, TicketNumber
 from domain.ticket import Slug
+from domain.ticket_events import TICKET_EVENT, PastChange
 
 _CURSOR = re.compile(r"(\d{1,9})\.(\d{1,19})-(\d{1,19})")
 
@@ -116,6 +117,16 @@ order by e.revision
 limit $4
 """
 
+_CHANGES = """
+select c.first_revision, min(e.at) as at, bool_and(e.actor_kind = 'timer') as by_timer,
+    array_agg(e.data order by e.revision) as events
+from ticket_commands c
+join events e on e.ticket_number = c.ticket_number and e.revision between c.first_revision and c.revision
+where c.ticket_number = $1
+group by c.first_revision
+order by c.first_revision
+"""
+
 
 class EventLog:
     """Reads the event log."""
@@ -158,6 +169,16 @@ class EventLog:
         """A ticket's events after a revision, oldest first; internal ones only for those who may see them."""
         rows = await self._pool.fetch(_TIMELINE, ticket, after_revision, with_internal, limit)
         return [TimelineRecord(*row.values()) for row in rows]
+
+    async def changes(self, ticket: TicketNumber) -> list[PastChange]:
+        """All that happened to a ticket, command by command, oldest first."""
+        rows = await self._pool.fetch(_CHANGES, ticket)
+        return [
+            PastChange(
+                row["at"], row["first_revision"], tuple(map(TICKET_EVENT.validate_json, row["events"])), row["by_timer"]
+            )
+            for row in rows
+        ]
 
     async def heal_epoch(self) -> int:
         """Begin a new epoch when the log holds transaction ids that this server has not reached yet.

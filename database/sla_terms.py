@@ -1,6 +1,6 @@
 """The policies on offer, and the versions of policies and calendars that tickets run on."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 import asyncpg
@@ -10,6 +10,7 @@ from domain.business_calendar import BusinessCalendar, zone_data_version
 from domain.ids import PersonId
 from domain.sla_clock import TicketSla
 from domain.sla_policy import SlaPolicy, Terms
+from domain.sla_sentences import VersionName, VersionNames
 from domain.ticket import Slug
 
 _TERMS = """
@@ -27,6 +28,13 @@ _OFFERED = f"""
 order by p.place, p.id
 """
 """The newest versions, but of one policy ($1) or one calendar ($2) this version."""
+_NAMES = """
+select 'policy' as kind, v.id, p.name, v.version
+from sla_policy_versions v join sla_policies p on p.id = v.policy_id where v.id = any($1::int[])
+union all
+select 'calendar', v.id, c.name, v.version
+from sla_calendar_versions v join sla_calendars c on c.id = v.calendar_id where v.id = any($2::int[])
+"""
 
 
 class Offer(NamedTuple):
@@ -91,14 +99,25 @@ class SlaTermsStore:
 
     async def calendars_of(self, slas: Iterable[TicketSla | None]) -> Callable[[int], BusinessCalendar]:
         """The calendars that the clocks run on, by their versions."""
-        versions = {clock.calendar_version for sla in slas if sla is not None for clock in sla.clocks}
-        unknown = versions - self._calendars.keys()
+        return await self.calendars_by({clock.calendar_version for sla in slas if sla for clock in sla.clocks})
+
+    async def calendars_by(self, versions: Collection[int]) -> Callable[[int], BusinessCalendar]:
+        """Calendars by their versions."""
+        unknown = set(versions) - self._calendars.keys()
         if unknown:
             rows = await self._pool.fetch(
                 "select id, calendar from sla_calendar_versions where id = any($1::int[])", list(unknown)
             )
             self._calendars |= {row["id"]: BusinessCalendar.model_validate_json(row["calendar"]) for row in rows}
         return self._calendars.__getitem__
+
+    async def names_of(self, policy_versions: Collection[int], calendar_versions: Collection[int]) -> VersionNames:
+        """What people call these versions."""
+        rows = await self._pool.fetch(_NAMES, list(policy_versions), list(calendar_versions))
+        names: dict[str, dict[int, VersionName]] = {"policy": {}, "calendar": {}}
+        for row in rows:
+            names[row["kind"]][row["id"]] = VersionName(row["name"], row["version"])
+        return VersionNames(names["policy"], names["calendar"])
 
     def _terms(self, row: asyncpg.Record) -> Terms:
         version = row["calendar_version"]

@@ -4,7 +4,7 @@ The events of a ticket, applied in order (`lifecycle.evolve`), give the ticket: 
 """
 
 from datetime import datetime
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -311,3 +311,12 @@ class TicketChange(BaseModel):
     @property
     def last_revision(self) -> int:
         return self.first_revision + len(self.events) - 1
+
+
+class PastChange(NamedTuple):
+    """A change as the event log tells it later: what happened at one moment, by one command, a timer's or another."""
+
+    at: datetime
+    first_revision: int
+    events: tuple[TicketEvent, ...]
+    by_timer: bool = False
