@@ -53,6 +53,13 @@ select ticket_number, revision, policy_version, calendar_version, before, after,
     applied_revision, undo_outcome
 from sla_rollout_tickets where rollout_id = $1
 """
+_FORMER = """
+select c.revision, (
+    select e.data -> 'sla' from events e where e.ticket_number = t.ticket_number and e.revision < t.revision
+        and jsonb_typeof(e.data -> 'sla') = 'object' order by e.revision desc limit 1) as sla
+from events t join ticket_commands c on c.ticket_number = t.ticket_number and c.first_revision = t.revision
+where t.ticket_number = $1 and t.type = 'ticket.terms_taken' and (t.data ->> 'rollout_id')::int = $2
+"""
 _NEXT = {"previewed": "applying", "applied": "undoing"}
 
 
@@ -263,13 +270,12 @@ class RolloutStore:
         )
 
     async def former_clocks(self, rollout_id: int, ticket: Ticket) -> FormerClocks:
-        """The ticket's clocks from before the rollout. Raises NotFoundError when it was not part of it."""
-        row = await self._pool.fetchrow(f"{_PLANNED} and ticket_number = $2", rollout_id, ticket.number)
-        if row is None:
+        """The ticket's clocks from before it took the rollout's terms, as its events have them. Raises NotFoundError
+        when it did not."""
+        row = await self._pool.fetchrow(_FORMER, ticket.number, rollout_id)
+        if row is None or row["sla"] is None:
             raise NotFoundError(f"Ticket {ticket.number} was not part of rollout {rollout_id}.")
-        one = _ticket(row)
-        is_untouched = one.outcome == "applied" and one.applied_revision == ticket.revision
-        return FormerClocks(one.planned.before, is_untouched)
+        return FormerClocks(TicketSla.model_validate_json(row["sla"]), row["revision"] == ticket.revision)
 
 
 async def _offer(connection: Connection, row: asyncpg.Record, *, is_offered: bool) -> None:

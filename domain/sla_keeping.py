@@ -173,7 +173,7 @@ def _is_other(sla: TicketSla, terms: Terms | None) -> bool:
     return present != ((None, None) if terms is None else (terms.policy_version, terms.calendar_version))
 
 
-def _promise_of(clock: Clock) -> tuple[timedelta, str, int | None]:
+def promise_of(clock: Clock) -> tuple[timedelta, str, int | None]:
     """How long, counted how, by which calendar: what another version of a policy may leave as it was."""
     return clock.goal, clock.time, clock.calendar_version if clock.time == "business" else None
 
@@ -353,7 +353,7 @@ class _Keeper:
             return clock
         cut = self._cut(clock, self._phase(clock.target, ticket), why)
         changed = cut.model_copy(update=changes)
-        if _promise_of(cut) == _promise_of(changed):
+        if promise_of(cut) == promise_of(changed):
             return self._planned(changed)
         if terms.policy.carry == "restart":
             changed = changed.model_copy(update={"used": _NO_TIME, "warned": 0})

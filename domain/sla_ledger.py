@@ -176,31 +176,29 @@ class _Book:
                 key = ClockKey(event.audience, event.target, event.cycle)
                 self.pages[key].warnings.append(GivenWarning(event.percent, change.at))
             segments = event.segments if isinstance(event, TicketSlaChanged) else ()
+            over = event.over if isinstance(event, TicketSlaChanged) else ()
             if isinstance(event, TicketOpened | TicketSlaWarned | TicketSlaBreached | TicketSlaChanged):
-                self._take(event.sla, segments, change.at)
+                self._take(event.sla, segments, over)
 
-    def _take(self, sla: TicketSla | None, segments: Sequence[Segment], at: datetime) -> None:
+    def _take(self, sla: TicketSla | None, segments: Sequence[Segment], over: Sequence[Clock]) -> None:
         if sla is None:
             return
         self.sla = sla
-        counted: dict[ClockKey, timedelta] = {}
+        after = {clock.key: clock for clock in (*over, *sla.clocks)}
         for segment in segments:
             key = ClockKey(segment.audience, segment.target, segment.cycle)
             page = self.pages[key]
-            page.segments.append((segment, page.clock.used))
-            counted[key] = segment.used
-        for clock in sla.clocks:
-            self._close_cycle_before(clock, at, counted)
-            page = self.pages.setdefault(clock.key, _Page(clock, sla.zone_data))
+            page.segments.append((segment, _used_before(segment, page.clock, after.get(key))))
+        for key, clock in after.items():
+            page = self.pages.setdefault(key, _Page(clock, sla.zone_data))
             page.clock, page.zone_data = clock, sla.zone_data
 
-    def _close_cycle_before(self, clock: Clock, at: datetime, counted: dict[ClockKey, timedelta]) -> None:
-        """A clock that begins anew while it is open was cancelled: only another team's queue does that."""
-        page = self.pages.get(clock.key._replace(cycle=clock.cycle - 1))
-        if page is not None and page.clock.is_open:
-            end = {"phase": "cancelled", "since": at, "ended_at": at, "due_at": None, "warnings": ()}
-            used = page.clock.used + counted.get(page.clock.key, timedelta())
-            page.clock = page.clock.model_copy(update={**end, "used": used, "why": "went to another team"})
+
+def _used_before(segment: Segment, before: Clock, after: Clock | None) -> timedelta:
+    """What the clock had used when the segment began: what it said then, or, when that was taken back since, what it
+    says now without the segment."""
+    adds_up = after is None or after.used in (before.used + segment.used, timedelta())
+    return before.used if adds_up or after is None else after.used - segment.used
 
 
 def _calendar(segment: Segment, calendars: Calendars) -> BusinessCalendar:

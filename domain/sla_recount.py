@@ -13,9 +13,10 @@ from domain.business_calendar import BusinessCalendar
 from domain.ids import TicketNumber
 from domain.lifecycle import evolve, opened
 from domain.sla_clock import Clock, ClockKey, PlannedWarning, Segment, TicketSla, breached, warned
-from domain.sla_keeping import begin, concerns, follow
+from domain.sla_keeping import Kept, begin, concerns, follow, promise_of
 from domain.sla_ledger import name_of, recorded_slas
 from domain.sla_policy import Terms
+from domain.sla_rollout import restored
 from domain.ticket import Ticket
 from domain.ticket_events import (
     PastChange,
@@ -26,6 +27,8 @@ from domain.ticket_events import (
     TicketSlaBreached,
     TicketSlaChanged,
     TicketSlaWarned,
+    TicketTermsTaken,
+    TicketTermsTakenBack,
 )
 
 MAX_DIFFERENCES = 100
@@ -91,6 +94,7 @@ class _Recounter:
         self._terms = terms
         self._calendars: dict[int, BusinessCalendar] = {one.calendar_version: one.calendar for one in terms.values()}
         self._sums = _Sums()
+        self._before_rollouts: dict[int, tuple[TicketSla | None, int]] = {}
 
     def add(self, change: PastChange) -> None:
         first = change.events[0]
@@ -103,6 +107,9 @@ class _Recounter:
             last = change.events[-1]
             segments = last.segments if isinstance(last, TicketSlaChanged) and last.sla is sla else ()
             where = f"revision {change.first_revision + len(change.events) - 1}"
+            if isinstance(first, TicketTermsTakenBack):
+                self._sums.take_over(sla)
+                continue
             self.differences += [f"{where}: {fault}" for fault in self._sums.add(sla, segments, self._terms_of(sla))]
 
     def compare(self, where: str, stored: TicketSla | None, own: TicketSla | None) -> None:
@@ -135,10 +142,8 @@ class _Recounter:
         present = told.sla if told is not None else before.sla
         if present is None:
             return ticket
-        kept = follow(
-            before, happened, change.at, self._terms_of(present), self._calendars.__getitem__, present.zone_data
-        )
-        sla, segments = (ticket.sla, ()) if kept is None else kept
+        kept = self._kept(before, happened, change.at, present)
+        sla, segments = (ticket.sla, ()) if kept is None else (kept.sla, kept.segments)
         if told is not None:
             where = f"revision {change.first_revision + len(change.events) - 1}"
             self.compare(where, told.sla, sla)
@@ -147,6 +152,17 @@ class _Recounter:
             self.differences.append(f"revision {change.first_revision}: the clocks changed and were not recorded")
         entailed = TicketSlaChanged(sla=sla or present)
         return evolve(ticket, entailed, change.at) if told is not None else ticket.model_copy(update={"sla": sla})
+
+    def _kept(self, before: Ticket, happened: Sequence[TicketEvent], at: datetime, present: TicketSla) -> Kept | None:
+        """The clocks over a change. A rollout's terms that nothing followed are taken back as if they had not been."""
+        first = happened[0] if happened else None
+        if isinstance(first, TicketTermsTaken):
+            self._before_rollouts[first.rollout_id] = before.sla, before.revision + len(happened) + 1
+        if isinstance(first, TicketTermsTakenBack) and before.sla is not None:
+            former, revision = self._before_rollouts.get(first.rollout_id, (None, 0))
+            if former is not None and revision == before.revision:
+                return restored(former, before.sla, at, self._calendars.__getitem__, present.zone_data)
+        return follow(before, happened, at, self._terms_of(present), self._calendars.__getitem__, present.zone_data)
 
     @staticmethod
     def _own(ticket: Ticket, event: TicketEvent, change: PastChange) -> TicketEvent:
@@ -211,11 +227,15 @@ class _Sums:
             self._clocks[clock.key] = clock
         return faults
 
+    def take_over(self, sla: TicketSla) -> None:
+        """Go on from these clocks: what was taken back was compared as a whole."""
+        for clock in sla.clocks:
+            self._clocks[clock.key], self._used[clock.key] = clock, clock.used
+
 
 def _restarted(before: Clock, after: Clock, terms: Terms) -> bool:
     """Whether other terms made it begin anew."""
-    names = ("goal", "time", "policy_version", "calendar_version")
-    return terms.policy.carry == "restart" and any(getattr(before, name) != getattr(after, name) for name in names)
+    return terms.policy.carry == "restart" and promise_of(before) != promise_of(after)
 
 
 def _clocks(sla: TicketSla | None) -> dict[ClockKey, Clock]:

@@ -11,11 +11,13 @@ from temporalio.testing import ActivityEnvironment
 from activities.tickets import TicketActivities
 from database.events import EventLog
 from database.pool import Pool, open_pool
+from database.skills import SkillStore
+from database.sla_rollouts import RolloutStore
 from database.sla_terms import SlaTermsStore
 from database.tickets import TicketStore
 from domain.business_calendar import ALWAYS_OPEN, BusinessCalendar, Span
 from domain.errors import DomainError
-from domain.lifecycle import decide, opened
+from domain.lifecycle import opened
 from domain.people import TIMER, Actor
 from domain.sla_keeping import begin, used_by
 from domain.sla_ladder import Ladder, LadderStep, RaiseLevel, RaisePriority
@@ -32,6 +34,7 @@ from domain.ticket_commands import (
     TicketCommand,
 )
 from domain.ticket_events import TicketOpened
+from domain.ticket_rules import decide
 from domain.ticket_timers import pending_moments
 from tests.database.storing import state_of, stored_text
 from tests.factories import BY_AGENT, BY_REQUESTER, NOW, envelope, opening_change, store_desk, wording
@@ -171,7 +174,7 @@ async def desk(database_dsn: str) -> AsyncIterator[SlaDesk]:
             policy.model_dump_json(),
         )
     store, terms = TicketStore(pool), SlaTermsStore(pool)
-    yield SlaDesk(pool, store, terms, TicketActivities(store, terms))
+    yield SlaDesk(pool, store, terms, TicketActivities(store, terms, SkillStore(pool), RolloutStore(pool)))
     await pool.close()
 
 

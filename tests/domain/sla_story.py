@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from domain.business_calendar import ALWAYS_OPEN, BusinessCalendar, Span
-from domain.lifecycle import apply, decide, evolve
+from domain.lifecycle import apply, evolve
 from domain.people import TIMER, Actor
 from domain.sla_clock import Audience, Clock, ClockKey, Target
 from domain.sla_keeping import asks_for_terms, begin, concerns, follow, terms_for
@@ -16,6 +16,7 @@ from domain.sla_sentences import VersionName, VersionNames, clock_sentence
 from domain.ticket import Priority, Ticket
 from domain.ticket_commands import AddReply, ChangeStatus, TicketCommand
 from domain.ticket_events import PastChange, TicketEvent, TicketOpened, TicketSlaChanged
+from domain.ticket_rules import decide
 from domain.ticket_timers import pending_moments
 from tests.factories import BY_AGENT, BY_REQUESTER, envelope, text_id, ticket
 
@@ -99,7 +100,7 @@ class Story:
         self._calendars[new.calendar_version] = new.calendar
         kept = follow(self.ticket, (), moment(at, self._zone), new, self._calendars.__getitem__, "test")
         assert kept is not None
-        event = TicketSlaChanged(sla=kept.sla, segments=kept.segments)
+        event = TicketSlaChanged(sla=kept.sla, segments=kept.segments, over=kept.over)
         self._take(moment(at, self._zone), (event,))
         return self
 
@@ -111,7 +112,7 @@ class Story:
                 present = terms_for(apply(self.ticket, change), "standard", self._offer, present)
             kept = follow(self.ticket, change.events, at, present, self._calendars.__getitem__, "test")
             if kept is not None:
-                change = change.followed_by(TicketSlaChanged(sla=kept.sla, segments=kept.segments))
+                change = change.followed_by(TicketSlaChanged(sla=kept.sla, segments=kept.segments, over=kept.over))
         if change.events:
             self._take(at, change.events, by_timer=by is TIMER)
 
