@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from fastapi_swagger import patch_fastapi
 from starlette.types import ASGIApp
 
-from api import auth, health, people, stream, ticket_commands, tickets, timeline
+from api import auth, health, people, sla_figures, stream, ticket_commands, tickets, timeline
 from api.event_frames import Event
 from api.feed import Feed
 from api.middleware import AnnouncedBodyLimit, Metrics
@@ -25,6 +25,7 @@ from database.bell import Bell
 from database.events import EventLog
 from database.people import DirectoryStore, PeopleStore
 from database.pool import open_pool
+from database.sla_figures import SlaFigures
 from database.sla_terms import SlaTermsStore
 from database.ticket_lists import TicketLists
 from database.tickets import BELL, TicketStore
@@ -77,6 +78,7 @@ async def build_desk(settings: Settings) -> Desk:
         pool=pool,
         tickets=TicketStore(pool),
         terms=SlaTermsStore(pool),
+        figures=SlaFigures(pool),
         lists=TicketLists(pool),
         events=events,
         people=people_store,
@@ -122,7 +124,7 @@ def create_app(settings: Settings) -> FastAPI:
     patch_fastapi(app, docs_url="/docs")  # from our own address: the page works without the internet
     app.add_middleware(Metrics)
     api = APIRouter(prefix="/api", responses=PROBLEMS)
-    for part in (auth, people, tickets, ticket_commands, timeline, stream):
+    for part in (auth, people, tickets, ticket_commands, timeline, sla_figures, stream):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.router)

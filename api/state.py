@@ -9,6 +9,7 @@ from database.bell import Bell
 from database.events import EventLog
 from database.people import DirectoryStore, PeopleStore
 from database.pool import Pool
+from database.sla_figures import SlaFigures
 from database.sla_terms import SlaTermsStore
 from database.ticket_lists import TicketLists
 from database.tickets import TicketStore
@@ -25,6 +26,7 @@ class Desk:
     pool: Pool
     tickets: TicketStore
     terms: SlaTermsStore
+    figures: SlaFigures
     lists: TicketLists
     events: EventLog
     people: PeopleStore

@@ -8,6 +8,7 @@ from pydantic_core import to_json
 
 from database.pool import PATIENT_SECONDS, Connection, Pool
 from database.ticket_rows import (
+    CLOCK_CIRCUMSTANCES,
     CLOCK_FIELDS,
     CLOCK_TYPES,
     CLOCKS_KEPT,
@@ -54,9 +55,11 @@ with command as (
 ), ticket as (
     insert into tickets ({", ".join(_ROW)})
     select {", ".join(f"${place}" for place in range(15, 15 + len(_ROW)))} from command
+    returning number, {CLOCK_CIRCUMSTANCES}
 ), clocks as (
-    insert into sla_clocks (ticket_number, {CLOCK_FIELDS})
-    select ticket_number, {CLOCK_FIELDS} from command, jsonb_to_recordset($14::jsonb) as c ({CLOCK_TYPES})
+    insert into sla_clocks (ticket_number, {CLOCK_CIRCUMSTANCES}, {CLOCK_FIELDS})
+    select number, {CLOCK_CIRCUMSTANCES}, {CLOCK_FIELDS}
+    from ticket, jsonb_to_recordset($14::jsonb) as c ({CLOCK_TYPES})
 ), wording as (
     insert into ticket_texts (id, ticket_number, author_id, title, body)
     select $5, ticket_number, $6, $7, $8 from command
@@ -112,16 +115,23 @@ def _record_statement(changed: tuple[str, ...], *, tells: bool) -> str:
     clocks = f"${following}::jsonb"
     notices = _NOTICES.format(notices=f"${following + ('sla' in changed)}") if tells else ""
     keep_clocks = f"""
+), told as (
+    select row.number, {CLOCK_CIRCUMSTANCES}, {CLOCK_FIELDS}
+    from row, jsonb_to_recordset({clocks}) as c ({CLOCK_TYPES})
 ), clocks as (
-    insert into sla_clocks (ticket_number, {CLOCK_FIELDS})
-    select row.number, {CLOCK_FIELDS} from row, jsonb_to_recordset({clocks}) as c ({CLOCK_TYPES})
+    insert into sla_clocks (ticket_number, {CLOCK_CIRCUMSTANCES}, {CLOCK_FIELDS}) select * from told
     on conflict (ticket_number, audience, target, cycle) do update set {CLOCKS_KEPT}
+), cut_off as (
+    update sla_clocks old set phase = 'cancelled', since = $5::timestamptz, ended_at = $5::timestamptz from told
+    where old.ticket_number = told.number and old.audience = told.audience and old.target = told.target
+        and old.cycle < told.cycle and old.ended_at is null
 """
+    # A ticket tells each clock's latest cycle only: one that ends as the next begins is not told of any more.
     return f"""
 with row as (
     update tickets set {columns}
     where number = $2 and revision = ($10::int[])[1] - 1
-    returning number, team, assignee_id, watcher_ids
+    returning number, {CLOCK_CIRCUMSTANCES}, watcher_ids
 ), command as (
     insert into ticket_commands (id, ticket_number, fingerprint, first_revision, revision, at)
     select $1, number, $3, ($10::int[])[1], $4, $5 from row
