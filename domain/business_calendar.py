@@ -22,7 +22,7 @@ MINUTES_A_DAY = 24 * 60
 DAY = timedelta(days=1)
 HORIZON = timedelta(days=5 * 366)
 """How far ahead is looked for working time; a calendar that has none within five years has none."""
-_ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,3}")
+_ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]{1,40}(/[A-Za-z0-9_+-]{1,40}){0,3}")
 _PROBE = timedelta(hours=6)
 """Zones never change their offset twice within less."""
 

@@ -165,6 +165,7 @@ def test_hours_that_are_over_for_ever_never_come() -> None:
     [
         ({"zone": "Europe/Atlantis", "week": OFFICE}, "no time zone"),
         ({"zone": "../etc", "week": OFFICE}, "no time zone"),
+        ({"zone": "x" * 5_000, "week": OFFICE}, "no time zone"),
         ({"zone": "UTC", "week": OFFICE[:6]}, "seven days"),
         ({"zone": "UTC", "week": ((),) * 7}, "some hours"),
         ({"zone": "UTC", "week": (NINE_TO_FIVE * 2, *OFFICE[1:])}, "overlap"),
