@@ -15,7 +15,7 @@ from domain.access import teams_with_figures
 from domain.business_calendar import Zone
 from domain.errors import ForbiddenError
 from domain.ids import PersonId
-from domain.period import MAX_PIECES, Interval, Period, asked_period, pieces_of
+from domain.period import MAX_PIECES, IntervalKind, Period, asked_period, pieces_of
 from domain.sla_clock import Audience, Target
 from domain.ticket import Priority, Slug
 from domain.ticket_commands import Moment
@@ -107,7 +107,7 @@ class SlaTrendsOut(BaseModel):
     until: datetime = Field(serialization_alias="to")
     as_of: datetime
     audience: Audience
-    interval: Interval
+    interval: IntervalKind
     zone: str
     items: list[SlaIntervalFiguresOut]
 
@@ -196,7 +196,7 @@ async def sla_metrics(
 async def sla_trends(
     desk: InDesk,
     asked: AsAsked,
-    interval: Annotated[Interval, Query(description=f"At most {MAX_PIECES} of them.")] = "day",
+    interval: Annotated[IntervalKind, Query(description=f"At most {MAX_PIECES} of them.")] = "day",
     zone: Annotated[Zone, Query(description="Whose days: an IANA time zone.")] = "UTC",
 ) -> SlaTrendsOut:
     """The figures of a period day by day, week by week (from Monday on) or month by month, as a zone's calendar has

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 from domain.business_calendar import Zone, time_zone
 from domain.errors import InvalidError
 
-Interval = Literal["day", "week", "month"]
+IntervalKind = Literal["day", "week", "month"]
 """A calendar day, a week from Monday on, a calendar month."""
 USUAL_PERIOD = timedelta(days=30)
 MAX_PERIOD = timedelta(days=3_660)
@@ -43,7 +43,7 @@ def asked_period(since: datetime | None, until: datetime | None, now: datetime) 
     return Period(start, end)
 
 
-def pieces_of(period: Period, interval: Interval, zone: Zone) -> list[Piece]:
+def pieces_of(period: Period, interval: IntervalKind, zone: Zone) -> list[Piece]:
     """The period cut at the zone's midnights, Mondays or first days of the month, earliest first, without a gap.
 
     The first and the last piece end with the period. A day has 23 or 25 hours when the clocks change, and a date that
@@ -64,13 +64,13 @@ def pieces_of(period: Period, interval: Interval, zone: Zone) -> list[Piece]:
     return pieces
 
 
-def _first_date(day: date, interval: Interval) -> date:
+def _first_date(day: date, interval: IntervalKind) -> date:
     if interval == "week":
         return day - timedelta(days=day.weekday())
     return day.replace(day=1) if interval == "month" else day
 
 
-def _next(on: date, interval: Interval) -> date:
+def _next(on: date, interval: IntervalKind) -> date:
     if interval == "month":
         return (on + timedelta(days=31)).replace(day=1)
     return on + timedelta(days=7 if interval == "week" else 1)

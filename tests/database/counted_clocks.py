@@ -11,7 +11,7 @@ from database.pool import Pool
 from database.sla_figures import ClockFilter, Counts, Decided, Figures, GroupBy, OpenClocks, Spread
 from database.tickets import TicketStore
 from domain.ids import PersonId, TicketNumber
-from domain.period import Interval, Period
+from domain.period import IntervalKind, Period
 from domain.sla_clock import TARGETS, Audience, Phase, Target
 from domain.ticket import Priority, Slug, Ticket
 from domain.ticket_commands import AssignTicket
@@ -216,14 +216,14 @@ def group_of(clock: ClockRow, group_by: GroupBy, *, now: bool) -> str | None:
     return None if key is None else str(key)
 
 
-FIRST_DATE: dict[Interval, Callable[[date], date]] = {
+FIRST_DATE: dict[IntervalKind, Callable[[date], date]] = {
     "day": lambda day: day,
     "week": lambda day: date.fromisocalendar(*day.isocalendar()[:2], 1),
     "month": lambda day: date(day.year, day.month, 1),
 }
 
 
-def interval_of(clock: ClockRow, interval: Interval, zone: str) -> date | None:
+def interval_of(clock: ClockRow, interval: IntervalKind, zone: str) -> date | None:
     """The first date of the day, week or month that the wall clock of the zone showed when the clock was decided."""
     if clock.decision is None:
         return None

@@ -9,17 +9,17 @@ import pytest
 
 from activities.tickets import TicketActivities
 from database.pool import Pool
-from database.sla_figures import ClockFilter, Counts, Decided, GroupBy, SlaFigures
+from database.sla_figures import ClockFilter, Counts, Decided, GroupBy, OpenClocks, SlaFigures
 from database.tickets import TicketStore
 from domain.business_calendar import ALWAYS_OPEN, BusinessCalendar
 from domain.errors import UnknownReferenceError
 from domain.ids import PersonId
 from domain.lifecycle import decide, opened
 from domain.people import TIMER, Actor
-from domain.period import Interval, Period, pieces_of
+from domain.period import IntervalKind, Period, pieces_of
 from domain.sla_clock import TARGETS, ClockKey, TicketSla
 from domain.sla_keeping import begin
-from domain.sla_policy import Goal, Goals, SlaPolicy, Terms
+from domain.sla_policy import Conditions, Goal, Goals, SlaPolicy, Terms
 from domain.ticket import Priority, Slug, Status, Ticket
 from domain.ticket_commands import (
     AddReply,
@@ -142,10 +142,10 @@ async def test_each_groups_figures_are_those_of_a_count_by_hand_and_add_up(
             assert metrics.decided[target].counts == Counts(*map(sum, zip(Counts(), *parts, strict=True)))
 
 
-@pytest.mark.parametrize("interval", get_args(Interval))
+@pytest.mark.parametrize("interval", get_args(IntervalKind))
 @pytest.mark.parametrize("zone", ZONES)
 async def test_each_intervals_figures_are_those_of_a_count_by_hand_and_add_up(
-    pool: Pool, store: TicketStore, figures: SlaFigures, zone: str, interval: Interval
+    pool: Pool, store: TicketStore, figures: SlaFigures, zone: str, interval: IntervalKind
 ) -> None:
     chance = chance_of(11)
     clocks = await clocks_in(pool, store, chance, zone)
@@ -183,26 +183,25 @@ async def test_the_clocks_that_chance_gives_are_of_every_kind(pool: Pool, store:
 
 
 GOALS = Goals(first_response=Goal(minutes=60), resolution=Goal(minutes=240))
-TERMS = Terms(
-    1,
-    1,
-    SlaPolicy(goals=dict.fromkeys(Priority, GOALS), team_goals=dict.fromkeys(Priority, GOALS)),
-    1,
-    ALWAYS_OPEN,
-    "test",
-)
+GOAL_OF_ALL = dict.fromkeys(Priority, GOALS)
+NETWORK = SlaPolicy(conditions=Conditions(teams=("network",)), goals=GOAL_OF_ALL)
+TERMS = {
+    1: Terms(1, 1, NETWORK, 1, ALWAYS_OPEN, "test"),
+    2: Terms(2, 2, SlaPolicy(goals=GOAL_OF_ALL, team_goals=GOAL_OF_ALL), 1, ALWAYS_OPEN, "test"),
+}
 
 
-class OnePolicy:
-    """A desk on which every ticket has an hour for its answer and four for its end, for the customer and the team."""
+class FixedTerms:
+    """A desk on which every ticket has an hour for its answer and four for its end, for the customer and, but for
+    team `network`, for the team."""
 
     zone_data = "test"
 
     async def offer_to(self, requester: PersonId) -> tuple[Slug, tuple[Terms, ...]]:
-        return "standard", (TERMS,)
+        return "standard", tuple(TERMS.values())
 
     async def terms_of(self, sla: TicketSla | None) -> Terms | None:
-        return TERMS
+        return None if sla is None or sla.policy_version is None else TERMS[sla.policy_version]
 
     async def calendars_of(self, slas: Iterable[TicketSla | None]) -> Callable[[int], BusinessCalendar]:
         return {1: ALWAYS_OPEN}.__getitem__
@@ -213,7 +212,7 @@ class Life:
 
     def __init__(self, store: TicketStore, ticket: Ticket) -> None:
         self._store = store
-        self._activities = TicketActivities(store, OnePolicy())
+        self._activities = TicketActivities(store, FixedTerms())
         self.ticket = ticket
 
     @classmethod
@@ -221,7 +220,7 @@ class Life:
         change = opening_change(await store.next_number(), at=at, **fields)
         event = change.events[0]
         assert isinstance(event, TicketOpened)
-        sla = begin(opened(change.number, event, at), TERMS, "test")
+        sla = begin(opened(change.number, event, at), TERMS[2], "test")
         change = change.model_copy(update={"events": (event.model_copy(update={"sla": sla}),)})
         await store.open(change, wording(change))
         return cls(store, await state_of(store, change.number))
@@ -338,18 +337,21 @@ async def test_what_is_open_is_shown_where_its_ticket_is_now(store: TicketStore,
     assert total(metrics.decided) == Counts(), "what still runs has not failed"
 
 
-async def test_a_teams_own_clocks_stay_with_the_team_that_they_were_for(
-    store: TicketStore, figures: SlaFigures
+@pytest.mark.parametrize(("next_team", "decided"), [("billing", Counts(met_in_time=1)), ("network", Counts())])
+async def test_a_teams_own_clocks_end_with_the_team_and_stay_its(
+    store: TicketStore, figures: SlaFigures, next_team: Slug, decided: Counts
 ) -> None:
     life = await Life.begun(store, team="support")
-    await life.does(EditTicket(team="billing"), NOW + HOUR / 2)
+    await life.does(EditTicket(team=next_team), NOW + HOUR / 2)
     await life.answered(NOW + HOUR)
 
-    support = await of_group(figures, "team", "support", NOW + HOUR, audience="team")
-    billing = await of_group(figures, "team", "billing", NOW + HOUR, audience="team")
+    metrics = await figures.metrics(A_DAY, ClockFilter(audience="team"), "team", NOW + DAY)
 
-    assert support["first_response"].counts == Counts(cancelled=1)
-    assert billing["first_response"].counts == Counts(met_in_time=1)
+    groups = {group.key: group for group in metrics.groups}
+    assert groups["support"].decided["first_response"].counts == Counts(cancelled=1)
+    assert groups["support"].open["resolution"] == OpenClocks()
+    assert metrics.decided["first_response"].counts == decided.plus(Counts(cancelled=1))
+    assert (next_team in groups) == (next_team != "network")
 
 
 async def test_used_time_leaves_pauses_out_and_wall_clock_time_does_not(
@@ -388,7 +390,7 @@ async def test_a_breach_that_nobody_met_is_no_longer_open_when_it_is_cancelled(
 async def test_versions_of_a_policy_are_one_group(pool: Pool, store: TicketStore, figures: SlaFigures) -> None:
     older = await pool.fetchval(
         "insert into sla_policy_versions (policy_id, version, calendar_id, policy) "
-        "select policy_id, 0, calendar_id, policy from sla_policy_versions where id = 1 returning id"
+        "select policy_id, 0, calendar_id, policy from sla_policy_versions where id = 2 returning id"
     )
     lives = [await Life.begun(store) for _ in range(2)]
     for life in lives:
@@ -402,8 +404,39 @@ async def test_versions_of_a_policy_are_one_group(pool: Pool, store: TicketStore
     await pool.execute("delete from sla_clocks")
     await pool.execute("delete from sla_policy_versions where id = $1", older)
     (group,) = metrics.groups
-    assert (group.key, group.name) == ("1", "Urgent matters")
+    assert (group.key, group.name) == ("2", "Standard")
     assert group.decided["first_response"].counts == Counts(met_in_time=2)
+
+
+async def test_the_example_of_the_documentation(store: TicketStore, figures: SlaFigures) -> None:
+    def berlin(text: str) -> datetime:
+        return datetime.fromisoformat(f"2030-{text}+02:00").astimezone(UTC)
+
+    for opened_at, answered_at in (
+        ("03-31T08:00:00", "03-31T08:40:00"),
+        ("03-31T22:30:00", "03-31T23:50:00"),
+        ("03-31T22:59:59", "04-01T00:10:00"),
+        ("03-31T23:00:00", "04-01T00:10:00"),
+        ("03-31T23:30:00", None),
+    ):
+        life = await Life.begun(store, at=berlin(opened_at))
+        if answered_at is None or berlin(answered_at) - berlin(opened_at) >= HOUR:
+            await life.breached(ANSWER)
+        if answered_at is not None:
+            await life.answered(berlin(answered_at))
+
+    pieces = pieces_of(Period(berlin("03-31T01:00:00"), berlin("04-02T00:00:00")), "day", "Europe/Berlin")
+    sunday, monday = await figures.trends(pieces, ClockFilter(target=["first_response"]), berlin("04-01T12:00:00"))
+
+    first, second = sunday["first_response"], monday["first_response"]
+    assert first.counts == Counts(met_in_time=1, breached=2, met_late=2)
+    assert first.counts.compliance == pytest.approx(1 / 3)
+    assert first.used is not None
+    assert (first.used.median, first.used.longest) == (4_201, 4_800)
+    assert first.past_due is not None
+    assert (first.past_due.average, first.past_due.longest) == ((601 + 1_200) / 2, 1_200)
+    assert second.counts == Counts(breached=2, met_late=1, still_open=1)
+    assert second.counts.compliance == 0
 
 
 async def test_nothing_decided_has_no_compliance(figures: SlaFigures) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import InvalidError
-from domain.period import MAX_PERIOD, MAX_PIECES, Interval, Period, Piece, asked_period, pieces_of
+from domain.period import MAX_PERIOD, MAX_PIECES, IntervalKind, Period, Piece, asked_period, pieces_of
 from tests.factories import NOW
 
 HOUR, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
@@ -101,13 +101,13 @@ def test_there_are_not_endlessly_many_pieces() -> None:
 @given(
     since=st.datetimes(min_value=datetime(1975, 1, 1), max_value=datetime(2090, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001  the zone comes apart
     length=st.timedeltas(min_value=timedelta(microseconds=1), max_value=timedelta(days=390)),
-    interval=st.sampled_from(get_args(Interval)),
+    interval=st.sampled_from(get_args(IntervalKind)),
     zone=st.sampled_from(
         ["UTC", "Europe/Berlin", "America/Sao_Paulo", "Pacific/Apia", "Asia/Kathmandu", "Asia/Beirut"]
     ),
 )
 def test_pieces_are_the_period_without_gap_or_overlap_each_of_one_interval(
-    since: datetime, length: timedelta, interval: Interval, zone: str
+    since: datetime, length: timedelta, interval: IntervalKind, zone: str
 ) -> None:
     period = Period(since, since + length)
 
