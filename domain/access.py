@@ -84,7 +84,7 @@ def teams_with_figures(reader: Reader) -> frozenset[Slug] | None:
     Raises ForbiddenError for requesters.
     """
     check_desk(reader)
-    return frozenset(reader.teams) if reader.role is Role.AGENT else None
+    return reader.teams if reader.role is Role.AGENT else None
 
 
 def may_see_internal(reader: Reader, ticket: HasAudience) -> bool:
