@@ -21,13 +21,13 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.sla_rollouts import RolloutActivities
 from activities.tickets import TicketActivities
-from database.bell import Bell
+from database.bell import START_BELL, Bell
 from database.pool import Pool, open_pool
 from database.skills import SkillStore
 from database.sla_rollouts import RolloutStore
 from database.sla_terms import SlaTermsStore
 from database.starts import StartRequestStore
-from database.tickets import START_BELL, TicketStore
+from database.tickets import TicketStore
 from settings import Settings
 from workflows.client import DEPLOYMENT, TASK_QUEUE, TicketClient, connect, ensure_search_attributes, tls_config
 from workflows.guard import Guard

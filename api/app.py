@@ -18,6 +18,7 @@ from api import (
     health,
     people,
     sla_calendars,
+    sla_figures,
     sla_ledger,
     sla_policies,
     sla_rollouts,
@@ -33,17 +34,18 @@ from api.passwords import Passwords
 from api.problems import Problem, install
 from api.state import Desk
 from api.tokens import AccessTokens, load_or_make_key
-from database.bell import Bell
+from database.bell import BELL, Bell
 from database.events import EventLog
 from database.people import DirectoryStore, PeopleStore
 from database.pool import open_pool
 from database.skills import SkillStore
 from database.sla_calendars import SlaCalendarStore
+from database.sla_figures import SlaFigures
 from database.sla_policies import SlaPolicyStore
 from database.sla_rollouts import RolloutStore
 from database.sla_terms import SlaTermsStore
 from database.ticket_lists import TicketLists
-from database.tickets import BELL, TicketStore
+from database.tickets import TicketStore
 from domain.lifecycle import LifecycleRules
 from settings import Settings
 from workflows.client import RolloutClient, TicketClient, connect, tls_config
@@ -97,6 +99,7 @@ async def build_desk(settings: Settings) -> Desk:
         rollouts=RolloutStore(pool),
         sla_calendars=SlaCalendarStore(pool),
         sla_policies=SlaPolicyStore(pool),
+        figures=SlaFigures(pool),
         lists=TicketLists(pool),
         events=events,
         people=people_store,
@@ -144,7 +147,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Metrics)
     api = APIRouter(prefix="/api", responses=PROBLEMS)
     for part in (
-        auth, people, tickets, ticket_commands, timeline, sla_ledger, sla_calendars, sla_policies, sla_rollouts, stream,
+        auth, people, tickets, ticket_commands, timeline, sla_ledger, sla_calendars, sla_policies, sla_rollouts,
+        sla_figures, stream,
     ):  # fmt: skip
         api.include_router(part.router)
     app.include_router(api)

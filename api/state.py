@@ -11,6 +11,7 @@ from database.people import DirectoryStore, PeopleStore
 from database.pool import Pool
 from database.skills import SkillStore
 from database.sla_calendars import SlaCalendarStore
+from database.sla_figures import SlaFigures
 from database.sla_policies import SlaPolicyStore
 from database.sla_rollouts import RolloutStore
 from database.sla_terms import SlaTermsStore
@@ -33,6 +34,7 @@ class Desk:
     rollouts: RolloutStore
     sla_calendars: SlaCalendarStore
     sla_policies: SlaPolicyStore
+    figures: SlaFigures
     lists: TicketLists
     events: EventLog
     people: PeopleStore

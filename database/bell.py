@@ -8,6 +8,10 @@ import asyncpg
 
 from database.pool import UNAVAILABLE
 
+BELL = "tickets_changed"
+"""The channel that says "look again"; it carries nothing."""
+START_BELL = "start_requested"
+"""The channel that says "a workflow is to be started"."""
 RETRY_SECONDS = 1.0
 log = logging.getLogger(__name__)
 

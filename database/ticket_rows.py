@@ -139,6 +139,7 @@ def _clock_row(clock: Clock) -> dict[str, Any]:
         "phase": clock.phase,
         "goal_seconds": clock.goal.total_seconds(),
         "used_seconds": clock.used.total_seconds(),
+        "warned": clock.warned,
         "policy_version": clock.policy_version,
         "calendar_version": clock.calendar_version,
         "started_at": clock.started_at,
@@ -156,6 +157,7 @@ CLOCK_COLUMNS: dict[str, str] = {
     "phase": "text",
     "goal_seconds": "double precision",
     "used_seconds": "double precision",
+    "warned": "int",
     "policy_version": "int",
     "calendar_version": "int",
     "started_at": "timestamptz",
@@ -167,7 +169,16 @@ CLOCK_COLUMNS: dict[str, str] = {
 """The columns of `sla_clocks` beside the ticket's number, with their types."""
 CLOCK_FIELDS = ", ".join(CLOCK_COLUMNS)
 CLOCK_TYPES = ", ".join(f"{name} {type}" for name, type in CLOCK_COLUMNS.items())
-CLOCKS_KEPT = ", ".join(f"{name} = excluded.{name}" for name in CLOCK_COLUMNS)
+CLOCK_CIRCUMSTANCES = "team, priority, category, assignee_id"
+"""What `sla_clocks` keeps of the ticket, as it was when the clock was decided: the past's figures stay as they were."""
+_STILL = {
+    "team": "sla_clocks.decided_at is null and sla_clocks.audience = 'customer'",  # a team's own clock is that team's
+    **dict.fromkeys(("priority", "category", "assignee_id"), "sla_clocks.decided_at is null"),
+}
+CLOCKS_KEPT = ", ".join(
+    [f"{name} = excluded.{name}" for name in CLOCK_COLUMNS]
+    + [f"{name} = case when {still} then excluded.{name} else sla_clocks.{name} end" for name, still in _STILL.items()]
+)
 
 
 class NewWording(NamedTuple):

@@ -1,6 +1,5 @@
 """The ticket store: opens, records and reads tickets. `open` and `record` are the only writers of a ticket row."""
 
-from functools import cache
 from typing import Any, NoReturn, cast
 
 import asyncpg
@@ -8,9 +7,6 @@ from pydantic_core import to_json
 
 from database.pool import PATIENT_SECONDS, Connection, Pool
 from database.ticket_rows import (
-    CLOCK_FIELDS,
-    CLOCK_TYPES,
-    CLOCKS_KEPT,
     COLUMNS,
     RECORD_FROM,
     RECORD_SELECT,
@@ -25,6 +21,7 @@ from database.ticket_rows import (
     record_of,
     ticket_of,
 )
+from database.ticket_statements import ASSIGNABLE, DONE, OPEN, OPENED_ROW, record_statement
 from domain.errors import (
     AssigneeUnavailableError,
     IdempotencyKeyReusedError,
@@ -45,111 +42,6 @@ from domain.ticket_events import (
     TicketOpened,
     TicketSlaChanged,
 )
-
-BELL = "tickets_changed"
-"""The channel that says "look again"; it carries nothing."""
-START_BELL = "start_requested"
-
-
-_ROW = (*COLUMNS, "sla_state", "sla_due_at")
-_OPEN = f"""
-with command as (
-    insert into ticket_commands (id, ticket_number, fingerprint, first_revision, revision, at)
-    values ($1, $2, $3, 1, 1, $4)
-    on conflict (id) do nothing
-    returning ticket_number
-), ticket as (
-    insert into tickets ({", ".join(_ROW)})
-    select {", ".join(f"${place}" for place in range(15, 15 + len(_ROW)))} from command
-), clocks as (
-    insert into sla_clocks (ticket_number, {CLOCK_FIELDS})
-    select ticket_number, {CLOCK_FIELDS} from command, jsonb_to_recordset($14::jsonb) as c ({CLOCK_TYPES})
-), wording as (
-    insert into ticket_texts (id, ticket_number, author_id, title, body)
-    select $5, ticket_number, $6, $7, $8 from command
-), event as (
-    insert into events (topic, type, at, ticket_number, revision, actor_kind, actor_id, actor_role, internal,
-        text_id, data)
-    select 'tickets', $9, $4, ticket_number, 1, $10, $11, $12, false, $5, $13::jsonb from command
-), start as (
-    insert into start_requests (ticket_number) select ticket_number from command
-)
-select pg_notify('{BELL}', ''), pg_notify('{START_BELL}', '') from command
-"""
-
-_DONE = """
-select t.revision, c.first_revision as done_first_revision, c.revision as done_revision,
-    c.fingerprint as done_fingerprint, c.at as done_at
-from tickets t left join ticket_commands c on c.id = $2 and c.ticket_number = t.number
-where t.number = $1
-"""
-
-
-_NOTICES = """
-), heard as (
-    select * from row, jsonb_to_recordset({notices}::jsonb) as n (at_revision int, kind text, hearers text, who text)
-), notices as (
-    insert into notifications (person_id, webhook, ticket_number, revision, kind, at)
-    select distinct p.id, null, h.number, h.at_revision, h.kind, $5::timestamptz
-    from heard h join people p on p.is_active and p.id is distinct from $7 and case h.hearers
-        when 'owner' then p.id = h.assignee_id or h.assignee_id is null
-            and exists (select from team_members m where m.person_id = p.id and m.team = h.team)
-        when 'watchers' then p.id = any(h.watcher_ids)
-        when 'team' then exists (select from team_members m
-            where m.person_id = p.id and m.team = coalesce(h.who, h.team))
-        when 'role' then p.role = h.who and (p.role <> 'agent'
-            or exists (select from team_members m where m.person_id = p.id and m.team = h.team))
-        when 'person' then p.id::text = h.who
-        end
-    union all
-    select distinct null::uuid, h.who, h.number, h.at_revision, h.kind, $5::timestamptz
-    from heard h where h.hearers = 'webhook'
-    on conflict do nothing
-"""
-"""Writes who hears of the change, under the names of this moment."""
-
-
-@cache
-def _record_statement(changed: tuple[str, ...], *, tells: bool) -> str:
-    """One statement that writes these columns of the row: so one transaction and one trip, and no index is touched
-    whose columns stay. Without effect when the row has moved on meanwhile.
-    """
-    columns = ", ".join(f"{name} = ${place}" for place, name in enumerate(changed, start=14))
-    following = 14 + len(changed)
-    clocks = f"${following}::jsonb"
-    notices = _NOTICES.format(notices=f"${following + ('sla' in changed)}") if tells else ""
-    keep_clocks = f"""
-), clocks as (
-    insert into sla_clocks (ticket_number, {CLOCK_FIELDS})
-    select row.number, {CLOCK_FIELDS} from row, jsonb_to_recordset({clocks}) as c ({CLOCK_TYPES})
-    on conflict (ticket_number, audience, target, cycle) do update set {CLOCKS_KEPT}
-"""
-    return f"""
-with row as (
-    update tickets set {columns}
-    where number = $2 and revision = ($10::int[])[1] - 1
-    returning number, team, assignee_id, watcher_ids
-), command as (
-    insert into ticket_commands (id, ticket_number, fingerprint, first_revision, revision, at)
-    select $1, number, $3, ($10::int[])[1], $4, $5 from row
-), events as (
-    insert into events (topic, type, at, ticket_number, revision, actor_kind, actor_id, actor_role, internal,
-        text_id, data)
-    select 'tickets', type, $5, number, revision, $6, $7, $8, internal, text_id, data
-    from row, unnest($9::text[], $10::int[], $11::boolean[], $12::uuid[], $13::jsonb[])
-        as new (type, revision, internal, text_id, data)
-{keep_clocks if "sla" in changed else ""}{notices})
-select pg_notify('{BELL}', '') from row
-"""
-
-
-_ASSIGNABLE = """
-select t.team, p.role in ('supervisor', 'admin') or t.team is null
-    or exists (select from team_members m where m.person_id = p.id and m.team = t.team) as in_team
-from (select case when $3 then $4 else team end as team from tickets where number = $2) t
-join people p on p.id = $1 and p.is_active and p.role <> 'requester'
-"""
-"""Whether a person may be given the ticket of a team: its own, or the one that the same change moves it to."""
 
 
 class TicketStore:
@@ -174,7 +66,7 @@ class TicketStore:
         actor = change.actor
         try:
             made = await self._pool.fetchrow(
-                _OPEN,
+                OPEN,
                 change.command_id,
                 change.number,
                 change.fingerprint,
@@ -189,7 +81,7 @@ class TicketStore:
                 actor.role,
                 event.model_dump_json(),
                 clock_rows(ticket.sla),
-                *[row[name] for name in _ROW],
+                *[row[name] for name in OPENED_ROW],
             )
         except asyncpg.ForeignKeyViolationError as error:
             raise _unknown_reference(error) from error
@@ -234,7 +126,7 @@ class TicketStore:
         clocks = [clock_rows(fields["sla"], over)] if "sla" in fields else []
         notices = notices_of(change)
         is_written = await connection.fetchrow(
-            _record_statement(tuple(changed), tells=bool(notices)),
+            record_statement(tuple(changed), tells=bool(notices)),
             change.command_id,
             change.number,
             change.fingerprint,
@@ -370,7 +262,7 @@ async def _done(connection: Connection, change: TicketChange) -> Receipt | None:
 
     Raises RevisionMismatchError when the row is at another revision than the change was decided on.
     """
-    row = await connection.fetchrow(_DONE, change.number, change.command_id)
+    row = await connection.fetchrow(DONE, change.number, change.command_id)
     if row is None:
         raise RevisionMismatchError(f"ticket {change.number} is not in the database")
     if row["done_revision"] is None:
@@ -398,7 +290,7 @@ async def _check_named(connection: Connection, change: TicketChange) -> None:
 
 async def _check_assignable(connection: Connection, person: PersonId, change: TicketChange) -> None:
     changed = fields_changed_by(change)
-    row = await connection.fetchrow(_ASSIGNABLE, person, change.number, "team" in changed, changed.get("team"))
+    row = await connection.fetchrow(ASSIGNABLE, person, change.number, "team" in changed, changed.get("team"))
     if row is None:
         raise AssigneeUnavailableError(f"{person} is no active agent.")
     if not row["in_team"]:

@@ -80,6 +80,15 @@ def ticket_scope(reader: Reader) -> TicketScope:
     )
 
 
+def teams_with_figures(reader: Reader) -> frozenset[Slug] | None:
+    """The teams whose SLA figures a person sees: supervisors and admins everything (None), agents their teams'.
+
+    Raises ForbiddenError for requesters.
+    """
+    check_desk(reader)
+    return reader.teams if reader.role is Role.AGENT else None
+
+
 def may_see_internal(reader: Reader, ticket: HasAudience) -> bool:
     """Internal notes are the desk's. A desk person reads their own ticket in another team's queue as its requester."""
     if reader.role is not Role.AGENT:

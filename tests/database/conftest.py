@@ -13,6 +13,7 @@ import pytest
 from database.events import EventLog
 from database.people import DirectoryStore, PeopleStore
 from database.pool import Pool, open_pool
+from database.sla_figures import SlaFigures
 from database.starts import StartRequestStore
 from database.ticket_lists import TicketLists
 from database.tickets import TicketStore
@@ -63,6 +64,11 @@ def store(pool: Pool) -> TicketStore:
 @pytest.fixture
 def lists(pool: Pool) -> TicketLists:
     return TicketLists(pool)
+
+
+@pytest.fixture
+def figures(pool: Pool) -> SlaFigures:
+    return SlaFigures(pool)
 
 
 @pytest.fixture

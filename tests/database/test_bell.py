@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from database.bell import Bell
+from database.bell import BELL, START_BELL, Bell
 from database.pool import Pool
-from database.tickets import BELL, START_BELL, TicketStore
+from database.tickets import TicketStore
 from tests.database.storing import stored_ticket
 
 LISTENERS = "from pg_stat_activity where datname = current_database() and query like 'LISTEN%'"

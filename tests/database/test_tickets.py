@@ -8,8 +8,9 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from database.bell import BELL, START_BELL
 from database.pool import Pool
-from database.tickets import BELL, START_BELL, TicketStore
+from database.tickets import TicketStore
 from domain.errors import (
     AssigneeUnavailableError,
     DomainError,

@@ -13,6 +13,7 @@ from domain.access import (
     check_desk,
     check_open,
     may_see_internal,
+    teams_with_figures,
     ticket_scope,
 )
 from domain.errors import ForbiddenError
@@ -234,3 +235,11 @@ def test_a_reader_acts_as_themselves(role: Role) -> None:
     actor = me(role).actor
 
     assert (actor.kind, actor.id, actor.role, actor.is_desk) == ("person", ME, role, role is not Role.REQUESTER)
+
+
+def test_figures_are_of_everything_for_supervisors_of_their_teams_for_agents_and_of_nothing_for_requesters() -> None:
+    assert teams_with_figures(me(Role.SUPERVISOR)) is None
+    assert teams_with_figures(me(Role.ADMIN)) is None
+    assert teams_with_figures(me(Role.AGENT)) == frozenset({"support"})
+    with pytest.raises(ForbiddenError, match="Only the desk"):
+        teams_with_figures(me(Role.REQUESTER))

@@ -135,6 +135,7 @@ TABLES = (
         phase text not null check (phase in ('running', 'paused', 'met', 'cancelled')),
         goal_seconds double precision not null,
         used_seconds double precision not null,
+        warned int not null default 0,
         policy_version int not null references sla_policy_versions,
         calendar_version int not null references sla_calendar_versions,
         started_at timestamptz not null,
@@ -142,12 +143,17 @@ TABLES = (
         due_at timestamptz,
         breached_at timestamptz,
         ended_at timestamptz,
+        decided_at timestamptz generated always as (coalesce(breached_at, ended_at)) stored,
+        team text,
+        priority text not null,
+        category text not null,
+        assignee_id uuid,
         primary key (ticket_number, audience, target, cycle)
     )
     """,
-    "create index sla_clocks_by_end on sla_clocks (ended_at)",
-    "create index sla_clocks_by_breach on sla_clocks (breached_at) where breached_at is not null",
     "alter table tickets add column held_open boolean not null default false",
+    "create index sla_clocks_by_decision on sla_clocks (audience, decided_at) where decided_at is not null",
+    "create index sla_clocks_open on sla_clocks (ticket_number) where ended_at is null",
     "alter table tickets add column watcher_ids uuid[] not null default '{}'",
     "alter table tickets add column sla jsonb",
     """

@@ -1,0 +1,114 @@
+"""The statements that write a ticket: an opening and a change, each one statement, so one transaction and one trip."""
+
+from functools import cache
+
+from database.bell import BELL, START_BELL
+from database.ticket_rows import (
+    CLOCK_CIRCUMSTANCES,
+    CLOCK_FIELDS,
+    CLOCK_TYPES,
+    CLOCKS_KEPT,
+    COLUMNS,
+)
+
+OPENED_ROW = (*COLUMNS, "sla_state", "sla_due_at")
+OPEN = f"""
+with command as (
+    insert into ticket_commands (id, ticket_number, fingerprint, first_revision, revision, at)
+    values ($1, $2, $3, 1, 1, $4)
+    on conflict (id) do nothing
+    returning ticket_number
+), ticket as (
+    insert into tickets ({", ".join(OPENED_ROW)})
+    select {", ".join(f"${place}" for place in range(15, 15 + len(OPENED_ROW)))} from command
+    returning number, {CLOCK_CIRCUMSTANCES}
+), clocks as (
+    insert into sla_clocks (ticket_number, {CLOCK_CIRCUMSTANCES}, {CLOCK_FIELDS})
+    select number, {CLOCK_CIRCUMSTANCES}, {CLOCK_FIELDS}
+    from ticket, jsonb_to_recordset($14::jsonb) as c ({CLOCK_TYPES})
+), wording as (
+    insert into ticket_texts (id, ticket_number, author_id, title, body)
+    select $5, ticket_number, $6, $7, $8 from command
+), event as (
+    insert into events (topic, type, at, ticket_number, revision, actor_kind, actor_id, actor_role, internal,
+        text_id, data)
+    select 'tickets', $9, $4, ticket_number, 1, $10, $11, $12, false, $5, $13::jsonb from command
+), start as (
+    insert into start_requests (ticket_number) select ticket_number from command
+)
+select pg_notify('{BELL}', ''), pg_notify('{START_BELL}', '') from command
+"""
+
+DONE = """
+select t.revision, c.first_revision as done_first_revision, c.revision as done_revision,
+    c.fingerprint as done_fingerprint, c.at as done_at
+from tickets t left join ticket_commands c on c.id = $2 and c.ticket_number = t.number
+where t.number = $1
+"""
+
+
+_NOTICES = """
+), heard as (
+    select * from row, jsonb_to_recordset({notices}::jsonb) as n (at_revision int, kind text, hearers text, who text)
+), notices as (
+    insert into notifications (person_id, webhook, ticket_number, revision, kind, at)
+    select distinct p.id, null, h.number, h.at_revision, h.kind, $5::timestamptz
+    from heard h join people p on p.is_active and p.id is distinct from $7 and case h.hearers
+        when 'owner' then p.id = h.assignee_id or h.assignee_id is null
+            and exists (select from team_members m where m.person_id = p.id and m.team = h.team)
+        when 'watchers' then p.id = any(h.watcher_ids)
+        when 'team' then exists (select from team_members m
+            where m.person_id = p.id and m.team = coalesce(h.who, h.team))
+        when 'role' then p.role = h.who and (p.role <> 'agent'
+            or exists (select from team_members m where m.person_id = p.id and m.team = h.team))
+        when 'person' then p.id::text = h.who
+        end
+    union all
+    select distinct null::uuid, h.who, h.number, h.at_revision, h.kind, $5::timestamptz
+    from heard h where h.hearers = 'webhook'
+    on conflict do nothing
+"""
+"""Writes who hears of the change, under the names of this moment."""
+
+
+@cache
+def record_statement(changed: tuple[str, ...], *, tells: bool) -> str:
+    """One statement that writes these columns of the row: so one transaction and one trip, and no index is touched
+    whose columns stay. Without effect when the row has moved on meanwhile.
+    """
+    columns = ", ".join(f"{name} = ${place}" for place, name in enumerate(changed, start=14))
+    following = 14 + len(changed)
+    clocks = f"${following}::jsonb"
+    notices = _NOTICES.format(notices=f"${following + ('sla' in changed)}") if tells else ""
+    keep_clocks = f"""
+), clocks as (
+    insert into sla_clocks (ticket_number, {CLOCK_CIRCUMSTANCES}, {CLOCK_FIELDS})
+    select row.number, {CLOCK_CIRCUMSTANCES}, {CLOCK_FIELDS} from row, jsonb_to_recordset({clocks}) as c ({CLOCK_TYPES})
+    on conflict (ticket_number, audience, target, cycle) do update set {CLOCKS_KEPT}
+"""
+    return f"""
+with row as (
+    update tickets set {columns}
+    where number = $2 and revision = ($10::int[])[1] - 1
+    returning number, {CLOCK_CIRCUMSTANCES}, watcher_ids
+), command as (
+    insert into ticket_commands (id, ticket_number, fingerprint, first_revision, revision, at)
+    select $1, number, $3, ($10::int[])[1], $4, $5 from row
+), events as (
+    insert into events (topic, type, at, ticket_number, revision, actor_kind, actor_id, actor_role, internal,
+        text_id, data)
+    select 'tickets', type, $5, number, revision, $6, $7, $8, internal, text_id, data
+    from row, unnest($9::text[], $10::int[], $11::boolean[], $12::uuid[], $13::jsonb[])
+        as new (type, revision, internal, text_id, data)
+{keep_clocks if "sla" in changed else ""}{notices})
+select pg_notify('{BELL}', '') from row
+"""
+
+
+ASSIGNABLE = """
+select t.team, p.role in ('supervisor', 'admin') or t.team is null
+    or exists (select from team_members m where m.person_id = p.id and m.team = t.team) as in_team
+from (select case when $3 then $4 else team end as team from tickets where number = $2) t
+join people p on p.id = $1 and p.is_active and p.role <> 'requester'
+"""
+"""Whether a person may be given the ticket of a team: its own, or the one that the same change moves it to."""
