@@ -124,6 +124,7 @@ def summary(event: HistoryEvent) -> str:
 
 def record(history: WorkflowHistory, file: Any) -> None:
     """Write the history without the names and paths of the processes that made it."""
+    file.parent.mkdir(exist_ok=True)
     file.write_text(json.dumps(_anonymous(json.loads(history.to_json())), indent=1, sort_keys=True) + "\n")
 
 
