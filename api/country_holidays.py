@@ -9,6 +9,8 @@ import holidays
 
 from domain.holiday import Holiday, HolidayCountry
 
+LANGUAGE = "en_US"
+"""Of the names, wherever it is known; said, because the package would ask the machine."""
 YEARS_BACK = 1
 YEARS_AHEAD = 10
 """Taken over are the holidays of the years around the one in which a calendar is stored."""
@@ -33,12 +35,14 @@ def country_holidays(
 ) -> tuple[HolidayCountry, tuple[Holiday, ...]]:
     """The holidays of a known country or a known part of it, by date; and what was asked for.
 
-    The years end sooner where the package knows of no later ones.
+    The years end sooner where the package knows of no later ones. Raises ValueError when it knows of none at all.
     """
     first, last = this_year - YEARS_BACK, this_year + YEARS_AHEAD
     known = holidays.country_holidays(country, subdiv=subdivision)
     first, last = max(first, known.start_year), min(last, known.end_year)
-    days = holidays.country_holidays(country, subdiv=subdivision, years=range(first, last + 1))
+    days = holidays.country_holidays(country, subdiv=subdivision, years=range(first, last + 1), language=LANGUAGE)
+    if not days:
+        raise ValueError(f"no holidays of {country} are known from {this_year - YEARS_BACK} on")
     source = HolidayCountry(
         country=country,
         subdivision=subdivision,

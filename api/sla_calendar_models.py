@@ -200,7 +200,7 @@ def calendar_draft(body: SlaCalendarBody, today: date) -> CalendarDraft:
 
     Raises RequestValidationError, which is answered with 422, for what makes no sense.
     """
-    taken = [country_holidays(one.country, one.subdivision, today.year) for one in body.holiday_countries]
+    taken = [_taken_over(place, one, today) for place, one in enumerate(body.holiday_countries)]
     own = tuple(Holiday(on=one.on, name=one.name) for one in body.holidays)
     holidays = (*own, *(holiday for _, found in taken for holiday in found))
     calendar = {
@@ -215,6 +215,14 @@ def calendar_draft(body: SlaCalendarBody, today: date) -> CalendarDraft:
     except ValidationError as error:
         raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in error.errors()]) from error
     return CalendarDraft(known, holidays, tuple(country for country, _ in taken))
+
+
+def _taken_over(place: int, asked: SlaHolidayCountry, today: date) -> tuple[HolidayCountry, tuple[Holiday, ...]]:
+    try:
+        return country_holidays(asked.country, asked.subdivision, today.year)
+    except ValueError as error:
+        loc = ("body", "holiday_countries", place)
+        raise RequestValidationError([{"type": "value_error", "loc": loc, "msg": str(error)}]) from error
 
 
 def calendar_out(record: CalendarRecord) -> SlaCalendarOut:

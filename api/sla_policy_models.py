@@ -147,7 +147,7 @@ class NewSlaPolicy(SlaPolicyBody):
     """A policy to add."""
 
     place: Annotated[int, Field(ge=1, le=MAX_POLICIES)] | None = Field(
-        default=None, description="From the top. Without one: as far down as some ticket reaches it."
+        default=None, description="From the top, 1. Without one: as far down as some ticket reaches it."
     )
 
 

@@ -1,14 +1,16 @@
 """Business calendars over HTTP: versions, refusals, and what one says of a moment."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib.metadata import version
 from typing import Any
 from uuid import uuid4
 
 import httpx2
 import pytest
+from fastapi.exceptions import RequestValidationError
 
+from api.sla_calendar_models import SlaCalendarBody, calendar_draft
 from tests.api.desk_api import ApiDesk, assert_problem, do, opened
 from tests.api.sla_desk import (
     AROUND_THE_CLOCK,
@@ -107,12 +109,17 @@ async def test_nobody_works_on_a_holiday_of_the_country(admin: httpx2.AsyncClien
     assert (said["is_open"], said["next_opening"]) == (False, f"{year}-10-27T09:00:00Z")
 
 
-async def test_a_country_of_which_fewer_years_are_known_is_taken_over_as_far_as_that(admin: httpx2.AsyncClient) -> None:
-    made = await added(admin, CALENDARS, a_calendar(holiday_countries=[{"country": "LK"}]))
+def test_a_country_of_which_no_years_are_known_any_more_is_refused() -> None:
+    body = SlaCalendarBody.model_validate(a_calendar(holiday_countries=[{"country": "AT"}, {"country": "DE"}]))
 
-    (source,) = made["holiday_countries"]
-    assert source["last_year"] < datetime.now(UTC).year + 10
-    assert max(one["on"] for one in made["country_holidays"])[:4] == str(source["last_year"])
+    with pytest.raises(RequestValidationError) as refused:
+        calendar_draft(body, date(2190, 1, 1))
+
+    (wrong,) = refused.value.errors()
+    assert (wrong["loc"], wrong["msg"]) == (
+        ("body", "holiday_countries", 0),
+        "no holidays of AT are known from 2189 on",
+    )
 
 
 BAD_SPANS: dict[str, tuple[Any, str, str]] = {
