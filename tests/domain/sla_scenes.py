@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from domain.business_calendar import ALWAYS_OPEN, BusinessCalendar, Day, Span, SpecialDay
 from domain.people import Actor, Role
 from domain.sla_ladder import Ladder, LadderStep, NotifyTeam, RaisePriority, StepAction
-from domain.sla_policy import Conditions, Goal, Goals, Pauses, SlaPolicy, Terms
+from domain.sla_policy import CarryRule, Conditions, Goal, Goals, Pauses, SlaPolicy, Terms
 from domain.ticket import Priority, Status, Ticket
 from domain.ticket_commands import (
     AcknowledgeTicket,
@@ -155,7 +155,8 @@ TEAM_GOALS = NO_TEAM_GOALS | TABLES
 NO_LADDERS: st.SearchStrategy[dict[Priority, Ladder]] = st.just({})
 ALL_LADDERS = NO_LADDERS | st.fixed_dictionaries({Priority.NORMAL: LADDERS})
 PAUSES = st.builds(Pauses, first_response=PAUSING, next_response=PAUSING, resolution=PAUSING)
-CARRYING = st.sampled_from(["carry", "restart", "tighter_wins"])
+CARRY_RULES: list[CarryRule] = ["carry", "restart", "tighter_wins"]
+CARRYING = st.sampled_from(CARRY_RULES)
 
 
 @st.composite
