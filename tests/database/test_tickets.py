@@ -19,9 +19,17 @@ from domain.errors import (
     UnknownReferenceError,
 )
 from domain.ids import PersonId, TextId, TicketNumber
+from domain.sla_clock import Clock, TicketSla
 from domain.ticket import Priority, Status
 from domain.ticket_commands import AddReply, AssignTicket, ChangeStatus, ClaimTicket, EditTicket, Receipt
-from domain.ticket_events import TicketAssigned, TicketEdited, TicketEvent, TicketMoved, TicketNoted
+from domain.ticket_events import (
+    TicketAssigned,
+    TicketEdited,
+    TicketEvent,
+    TicketMoved,
+    TicketNoted,
+    TicketSlaChanged,
+)
 from domain.ticket_rules import decide
 from tests.database.storing import recorded, rows_in, state_of, stored_text, stored_ticket
 from tests.factories import (
@@ -463,3 +471,30 @@ async def test_nothing_of_a_refused_change_stays_behind_also_when_only_the_commi
 
     assert await store.receipt(ticket.number, command_id("edit"), AGENT) is None
     assert await pool.fetchval("select count(*) from events where revision > 1") == 0
+
+
+async def test_a_cycle_that_ended_as_the_next_began_is_not_left_running(pool: Pool, store: TicketStore) -> None:
+    ticket = await stored_ticket(store)
+    policy = await pool.fetchval("select min(id) from sla_policy_versions")
+    calendar = await pool.fetchval("select min(id) from sla_calendar_versions")
+    first = Clock(
+        audience="team",
+        target="resolution",
+        goal=timedelta(hours=1),
+        why="came to the team",
+        policy_version=policy,
+        calendar_version=calendar,
+        started_at=NOW,
+        since=NOW,
+    )
+    ended = first.model_copy(update={"phase": "cancelled", "since": LATER, "ended_at": LATER, "used": LATER - NOW})
+    second = first.model_copy(update={"cycle": 2, "started_at": LATER, "since": LATER})
+    terms = {"policy_version": policy, "calendar_version": calendar, "zone_data": "test"}
+
+    began = change(ticket, TicketSlaChanged(sla=TicketSla(**terms, clocks=(first,))))
+    await store.record(began)
+    moved = TicketSlaChanged(sla=TicketSla(**terms, clocks=(second,)), over=(ended,))
+    await store.record(change(await state_of(store, ticket.number), moved, at=LATER))
+
+    rows = await pool.fetch("select cycle, phase, used_seconds, ended_at from sla_clocks order by cycle")
+    assert [tuple(row) for row in rows] == [(1, "cancelled", 3600, LATER), (2, "running", 0, None)]

@@ -118,7 +118,7 @@ EVENTS: list[TicketEvent] = [
     TicketDeescalated(),
     TicketSnoozed(snoozed_until=NOW),
     TicketWoken(reason="moment_came"),
-    TicketSlaChanged(sla=SLA, segments=(SEGMENT,)),
+    TicketSlaChanged(sla=SLA, segments=(SEGMENT,), over=(CLOCK,)),
     TicketSlaWarned(audience="customer", target="resolution", cycle=2, percent=50, clock_due_at=NOW, sla=SLA),
     TicketSlaBreached(audience="team", target="first_response", cycle=1, clock_due_at=NOW, sla=SLA),
     TicketLadderClimbed(round=1, step=0, actions=LADDER.steps[0].actions, sla=SLA),
