@@ -1,6 +1,7 @@
 """What is measured: so many open tickets, of which so many come due within a minute or at one second.
 
-The tickets that come due have a goal of a few minutes, one warning, and one step of a ladder a minute after the breach.
+The tickets that come due have a goal of a few minutes, one warning, and a ladder of two steps: one at the moment of the
+breach, as in the policies that ship, and one a minute later.
 """
 
 from dataclasses import dataclass

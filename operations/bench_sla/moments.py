@@ -14,8 +14,9 @@ from typing import Any, Literal, NamedTuple
 
 from operations.bench.ground import Pool
 
-Kind = Literal["warning", "breach", "step"]
-KINDS: tuple[Kind, ...] = ("warning", "breach", "step")
+Kind = Literal["warning", "breach", "first step", "second step"]
+STEPS: tuple[Kind, ...] = ("first step", "second step")
+"""Of the ladder of these tickets."""
 _EVENTS = """
 select ticket_number, type, at, recorded_at, data from events
 where topic = 'tickets' and jsonb_typeof(data -> 'sla') = 'object' order by ticket_number, revision
@@ -108,7 +109,7 @@ def _happened(event: Told) -> Moment | None:
         case "ticket.sla_breached":
             return Moment(event.ticket, "breach", _clock(data))
         case "ticket.ladder_climbed":
-            return Moment(event.ticket, "step", _step(data["sla"]["ladder"]["cycle"], data))
+            return _step(event.ticket, data["sla"]["ladder"]["cycle"], data)
     return None
 
 
@@ -122,15 +123,15 @@ def _waits_of(event: Told) -> Iterator[tuple[Moment, datetime]]:
                 yield Moment(event.ticket, "warning", name), datetime.fromisoformat(one["at"])
     run = sla["ladder"]
     if run is not None and run["next_at"] is not None:
-        yield Moment(event.ticket, "step", _step(run["cycle"], run)), datetime.fromisoformat(run["next_at"])
+        yield _step(event.ticket, run["cycle"], run), datetime.fromisoformat(run["next_at"])
 
 
 def _clock(fields: Mapping[str, Any]) -> str:
     return f"{fields['audience']} {fields['target']} {fields['cycle']}"
 
 
-def _step(cycle: int, fields: Mapping[str, Any]) -> str:
-    return f"cycle {cycle}, round {fields['round']}, step {fields['step'] + 1}"
+def _step(ticket: int, cycle: int, fields: Mapping[str, Any]) -> Moment:
+    return Moment(ticket, STEPS[fields["step"]], f"cycle {cycle}, round {fields['round']}")
 
 
 def _told(moment: Moment) -> str:

@@ -38,18 +38,17 @@ async def offer_policy(pool: Pool, case: Case, now: datetime) -> datetime:
 
 
 def policy_of(case: Case) -> SlaPolicy:
-    """An answer within the goal, one warning, and one step of a ladder after the breach."""
-    step = LadderStep(
-        after_minutes=STEP_AFTER // MINUTE,
-        since="breach",
-        time="wall",
-        actions=(RaiseLevel(level=1), NotifyRole(role="supervisor")),
+    """An answer within the goal, one warning, and two steps of a ladder: with the breach and after it."""
+    hear = NotifyRole(role="supervisor")
+    first = LadderStep(after_minutes=case.goal // MINUTE, since="start", actions=(RaiseLevel(level=1), hear))
+    second = LadderStep(
+        after_minutes=STEP_AFTER // MINUTE, since="last_step", time="wall", actions=(RaiseLevel(level=2), hear)
     )
     return SlaPolicy(
         conditions=Conditions(tags=(TAG,)),
         goals={Priority.NORMAL: Goals(first_response=Goal(minutes=case.goal // MINUTE))},
         warnings=(case.warning_percent,),
-        ladders={Priority.NORMAL: Ladder(target="first_response", steps=(step,))},
+        ladders={Priority.NORMAL: Ladder(target="first_response", steps=(first, second))},
     )
 
 
