@@ -13,13 +13,17 @@ GOALS_MINUTES = (1, 2, 4, 5, 10, 20, 25, 50)
 (half a minute in the shortest)."""
 INTAKE_PER_S = 50
 """So many tickets the engine takes in at least."""
+SPARE = timedelta(seconds=30)
+CACHED = 1_000
+"""So many tickets a worker keeps at hand."""
 
 
 @dataclass(frozen=True)
 class Case:
     """`due` of `open` tickets come due, spread over `spread_s` seconds as they were opened; 0: all at one second.
 
-    The others are opened after them and are due hours later.
+    The others are due hours later. Most of them are opened before, but as many after as a worker keeps at hand: what
+    comes due was opened long ago, and nobody has it at hand any more.
     """
 
     name: str
@@ -35,13 +39,17 @@ class Case:
         return self.open - self.due
 
     @property
+    def far_after(self) -> int:
+        """How many of those are opened last."""
+        return min(self.far, CACHED)
+
+    @property
     def is_sudden(self) -> bool:
         return self.spread_s == 0
 
     @property
     def goal(self) -> timedelta:
-        """The shortest whose warning leaves time for the opening of all tickets; a desk that is closed meanwhile needs
-        none."""
+        """The shortest whose warning leaves time for the openings; a desk that is closed meanwhile needs none."""
         if self.is_sudden:
             return _minutes(2)
         return next(goal for goal in map(_minutes, GOALS_MINUTES) if self._warns_after(goal) >= self.opening_time)
@@ -52,8 +60,9 @@ class Case:
 
     @property
     def opening_time(self) -> timedelta:
-        """Until all tickets run. Those that come due are opened as they will be due, or in one go."""
-        return timedelta(seconds=(self.spread_s or self.due / INTAKE_PER_S) + self.far / INTAKE_PER_S)
+        """From the first ticket that comes due until all run. They are opened as they will be due, or in one go."""
+        seconds = (self.spread_s or self.due / INTAKE_PER_S) + self.far_after / INTAKE_PER_S
+        return timedelta(seconds=seconds) + SPARE
 
     @staticmethod
     def _warns_after(goal: timedelta) -> timedelta:

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from statistics import mean
 
 from temporalio.api.enums.v1 import EventType
@@ -16,6 +17,7 @@ from workflows.client import workflow_id
 
 SAMPLE = 50
 """Tickets whose histories are read."""
+PATIENCE = timedelta(seconds=60)
 _TIMERS = {
     EventType.EVENT_TYPE_TIMER_STARTED: 1,
     EventType.EVENT_TYPE_TIMER_FIRED: -1,
@@ -46,7 +48,7 @@ async def sample_lives(ground: Ground, numbers: Sequence[int]) -> list[Sampled]:
     sampled = []
     for number in random.sample(numbers, min(SAMPLE, len(numbers))):
         handle = ground.engine.get_workflow_handle(workflow_id(TicketNumber(number)))
-        events = list((await handle.fetch_history()).events)
+        events = list((await handle.fetch_history(rpc_timeout=PATIENCE)).events)
         sampled.append(Sampled(number, life_of(events), most_timers(events)))
     return sampled
 

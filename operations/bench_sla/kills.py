@@ -31,9 +31,16 @@ async def kill_in_turn(ground: Ground, begin: datetime, spread: timedelta) -> li
 
 
 async def kill_figures(ground: Ground, name: str, killed: Sequence[Killed]) -> list[Figure]:
-    """How long nothing was recorded after each."""
+    """How long nothing was recorded after each, and how many workflows could not go on and began anew."""
+    if not killed:
+        return []
+    anew = await ground.engine.count_workflows("WorkflowType = 'TicketWorkflow' AND ExecutionStatus = 'Terminated'")
     return [
-        Figure(f"{name}: killed {one.part}", "s until next record", await _silence_s(ground, one.at)) for one in killed
+        *[
+            Figure(f"{name}: killed {one.part}", "s until next record", await _silence_s(ground, one.at))
+            for one in killed
+        ],
+        Figure(f"{name}: workflows begun anew", "tickets", anew.count),
     ]
 
 
