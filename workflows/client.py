@@ -35,6 +35,9 @@ from workflows.ticket import TicketStart, TicketWorkflow
 TASK_QUEUE = "tickets"
 DEPLOYMENT = "smart-ticketing"
 """What the builds of the worker are builds of."""
+TASK_TIMEOUT = timedelta(seconds=5)
+"""How long a worker may take over one task. A ticket whose worker dies in the middle of one waits as long for the next
+worker; its longest work, a local activity, ends within two seconds."""
 FAILED_ATTEMPTS = 2
 """At the second attempt of a task the first has failed, and a fault of the moment has had its chance."""
 _PREFIX = "ticket-"
@@ -151,6 +154,7 @@ class TicketClient:
             id=workflow_id(ticket.number),
             task_queue=self.task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            task_timeout=TASK_TIMEOUT,
             static_summary=_summary(ticket),
             search_attributes=search_attributes(ticket),
         )
@@ -173,6 +177,7 @@ class TicketClient:
                 id=workflow_id(ticket.number),
                 task_queue=self.task_queue,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                task_timeout=TASK_TIMEOUT,
                 static_summary=_summary(ticket),
                 search_attributes=search_attributes(ticket),
                 rpc_timeout=timedelta(seconds=10),

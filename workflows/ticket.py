@@ -337,17 +337,20 @@ class TicketWorkflow:
         return moment if moment is not None and moment.at <= rung.at else None
 
     async def _do_what_is_due(self, rung: PendingMoment) -> None:
-        """Turn the moment that has come into its command. Time and people use one path."""
-        moment, ticket = self._due(rung), self._ticket
-        envelope = None if moment is None or ticket is None else _envelope_at(moment, ticket)
-        if moment is None or ticket is None or envelope is None:
-            return
-        try:
-            await self._apply(envelope)
-        except Exception as error:  # noqa: BLE001  a fault in a timer must not wedge the ticket
-            workflow.logger.error("timer failed", extra={"timer": moment.kind, "fault": type(error).__name__})
-        if self._ticket is not None and self._ticket.revision == ticket.revision:
-            self._stuck_at_revision = ticket.revision  # wait for a change instead of ringing for ever
+        """Turn the moments that have come into their commands. Time and people use one path.
+
+        Those that come together need one ring: an engine may take a second for a timer, however short.
+        """
+        while (moment := self._due(rung)) is not None and (ticket := self._ticket) is not None:
+            envelope = _envelope_at(moment, ticket)
+            if envelope is None:
+                return
+            try:
+                await self._apply(envelope)
+            except Exception as error:  # noqa: BLE001  a fault in a timer must not wedge the ticket
+                workflow.logger.error("timer failed", extra={"timer": moment.kind, "fault": type(error).__name__})
+            if self._ticket is not None and self._ticket.revision == ticket.revision:
+                self._stuck_at_revision = ticket.revision  # wait for a change instead of ringing for ever
 
     def _is_over(self, rung: PendingMoment) -> bool:
         """Whether the ring was the end of the reopen window."""

@@ -1,12 +1,10 @@
 """`python -m operations.bench`: starts a stack of its own, measures it beside its floors, and prints one table."""
 
 import argparse
-import contextlib
 import json
 import platform
-import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import aiohttp
@@ -16,22 +14,15 @@ import uvloop
 from rich.console import Console
 from temporalio.service import RPCError
 
-from operations.bench.api import Api
 from operations.bench.changes import measure_changes
-from operations.bench.engine import engine_floor
 from operations.bench.figure import WIDTH, Figure, table
-from operations.bench.floor_database import database_floor
-from operations.bench.floor_web import web_floor
-from operations.bench.ground import FULL, QUICK, Ground, People, Size
+from operations.bench.ground import FULL, QUICK, Ground, Size, prepared_ground
 from operations.bench.life import measure_life
 from operations.bench.openings import measure_burst, measure_openings, measure_running
 from operations.bench.reads import measure_reads
 from operations.bench.streaming import measure_stream
-from operations.bench.system import BenchError, running_stack
+from operations.bench.system import BenchError
 from operations.ending import leave
-from operations.replay.desk import Desk
-from operations.replay.figures import Figures
-from workflows.client import connect
 
 MEASURES: dict[str, Callable[[Ground], Awaitable[list[Figure]]]] = {
     "openings": measure_openings,
@@ -88,7 +79,7 @@ def _document(is_quick: bool, figures: Sequence[Figure]) -> dict[str, object]:
 async def _bench(size: Size, names: Sequence[str], console: Console) -> list[Figure]:
     figures: list[Figure] = []
     with console.status("Starting a stack") as status:
-        async with _ground(size) as ground:
+        async with prepared_ground(size) as ground:
             for name in names:
                 status.update(f"Measuring {name}")
                 began = time.monotonic()
@@ -97,42 +88,6 @@ async def _bench(size: Size, names: Sequence[str], console: Console) -> list[Fig
                 console.print(f"{name}: measured in {time.monotonic() - began:.0f} s")
             status.update("Stopping the stack")
     return figures
-
-
-@contextlib.asynccontextmanager
-async def _ground(size: Size) -> AsyncIterator[Ground]:
-    async with contextlib.AsyncExitStack() as held:
-        stack = await held.enter_async_context(running_stack())
-        settings = stack.settings
-        folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="smart-ticketing-floors-")))
-        session = await held.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
-        api = Api(session, stack.address)
-        pool = await asyncpg.create_pool(settings.database_dsn, min_size=1, max_size=4)
-        held.push_async_callback(pool.close)
-        engine = await connect(settings.temporal_target, settings.temporal_namespace)
-        database = await held.enter_async_context(database_floor(settings.database_dsn))
-        web = await held.enter_async_context(web_floor(session, folder))
-        floor = await held.enter_async_context(
-            engine_floor(engine, settings.temporal_target, settings.database_dsn, database, folder)
-        )
-        password = settings.demo_password.get_secret_value()
-        people = People(
-            admin=await api.sign_in("admin@example.com", password),
-            agent=await api.sign_in("agent@example.com", password),
-            requester=await api.sign_in("requester@example.com", password),
-        )
-        yield Ground(
-            stack=stack,
-            size=size,
-            api=api,
-            desk=Desk(session, stack.address, Figures(), patience_s=30),
-            people=people,
-            pool=pool,
-            engine=engine,
-            web_floor=web,
-            database_floor=database,
-            engine_floor=floor,
-        )
 
 
 if __name__ == "__main__":

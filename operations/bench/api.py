@@ -1,5 +1,6 @@
 """The product's HTTP API as the load uses it: no retries, and every answer but the right one is an error."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,12 +27,13 @@ class Api:
         answer = await self._ask("POST", "/auth/login", {"email": email, "password": password}, {}, 200)
         return SignedIn(answer["person"]["id"], {"Authorization": f"Bearer {answer['access_token']}"})
 
-    async def open(self, by: SignedIn, team: str | None = None) -> int:
+    async def open(self, by: SignedIn, team: str | None = None, tags: Sequence[str] = ()) -> int:
         """Returns the ticket's number."""
         body: Json = {
             "title": "The printer on the second floor jams",
             "description": "It takes two sheets at a time and stops. Switching it off and on has not helped.",
             "category": "technical",
+            "tags": list(tags),
         }
         if team is not None:
             body["team"] = team

@@ -24,6 +24,8 @@ PREPARE = (
     """create table bench_floor.events (id bigint generated always as identity, xid xid8 default pg_current_xact_id(),
         number bigint not null, revision int not null, data jsonb not null, primary key (xid, id))""",
     "create table bench_floor.starts (name text primary key, requested_at timestamptz not null default now())",
+    """create table bench_floor.rings (name text primary key, due_at timestamptz not null,
+        recorded_at timestamptz not null default clock_timestamp())""",
 )
 OPEN = f"""
 with command as (insert into bench_floor.commands values ($1, $2, 1)),

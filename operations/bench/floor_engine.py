@@ -39,6 +39,12 @@ class FloorActivities:
         await self._pool.execute("select 1")
         return text
 
+    @activity.defn
+    async def ring(self, name: str, due_at: float) -> None:
+        await self._pool.execute(
+            "insert into bench_floor.rings (name, due_at) values ($1, to_timestamp($2))", name, due_at
+        )
+
 
 @workflow.defn
 class FloorWorkflow:
@@ -63,6 +69,19 @@ class FloorWorkflow:
         return changed
 
 
+@workflow.defn
+class FloorTimerWorkflow:
+    """The least that a moment needs: sleep until it comes (seconds since 1970), then one local activity with one
+    transaction."""
+
+    @workflow.run
+    async def run(self, name: str, due_at: float) -> None:
+        await workflow.sleep(due_at - workflow.time())
+        await workflow.execute_local_activity_method(
+            FloorActivities.ring, args=[name, due_at], schedule_to_close_timeout=QUICK
+        )
+
+
 async def _work(address: str, dsn: str) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
@@ -72,8 +91,8 @@ async def _work(address: str, dsn: str) -> None:
     async with Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[FloorWorkflow],
-        activities=[activities.begin, activities.change],
+        workflows=[FloorWorkflow, FloorTimerWorkflow],
+        activities=[activities.begin, activities.change, activities.ring],
         workflow_runner=UnsandboxedWorkflowRunner(),
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
         activity_task_poller_behavior=PollerBehaviorAutoscaling(),

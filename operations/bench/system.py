@@ -3,13 +3,15 @@
 import asyncio
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import aiohttp
@@ -19,6 +21,12 @@ from settings import ROOT, Settings
 
 START_SECONDS = 180.0
 STOP_SECONDS = 60.0
+PARTS: Mapping[str, tuple[str, str]] = {
+    "worker": ("-m", "worker"),
+    "api": ("-m", "api"),
+    "temporal": ("/temporal", "server"),
+}
+"""What stands side by side on the command line of each part of a stack."""
 
 
 class BenchError(Exception):
@@ -38,10 +46,20 @@ class Stack:
 
     def worker_rss_bytes(self) -> int:
         """Memory of the worker process."""
+        return int(self._part("worker").memory_info().rss)
+
+    def kill(self, part: str) -> None:
+        """SIGKILL for one of the `PARTS`; the stack starts it again."""
+        self._part(part).kill()
+
+    def _part(self, name: str) -> psutil.Process:
+        first, second = PARTS[name]
         for process in psutil.Process(self.process.pid).children(recursive=True):
-            if process.cmdline()[1:3] == ["-m", "worker"]:
-                return int(process.memory_info().rss)
-        raise BenchError("the worker process cannot be found among the stack's")
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                words = process.cmdline()
+                if any(one.endswith(first) and other == second for one, other in pairwise(words)):
+                    return process
+        raise BenchError(f"no process of {name} can be found among the stack's")
 
 
 @contextlib.asynccontextmanager
@@ -118,9 +136,11 @@ def end_of(log: Path) -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody uses now."""
-    with contextlib.ExitStack() as held:
-        probes = [held.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
+    """Ports that nobody uses now, below those that the kernel gives to outgoing connections: whoever knocks at one
+    while its server is down is then never given that very port for their own end."""
+    ports: set[int] = set()
+    while len(ports) < count:
+        port = random.randint(15_000, 32_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            ports.add(port)
+    return list(ports)

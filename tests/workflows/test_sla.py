@@ -44,6 +44,7 @@ def goals(response: int, resolution: int) -> Goals:
 
 
 ROUND_THE_CLOCK = SlaPolicy(goals={Priority.NORMAL: goals(60, 240), Priority.HIGH: goals(30, 120)})
+ALL_AT_ONCE = SlaPolicy(goals={Priority.NORMAL: goals(60, 60)})
 IN_THE_OFFICE = SlaPolicy(goals={Priority.NORMAL: goals(60, 40 * 60)})
 LADDER = Ladder(
     steps=(
@@ -57,6 +58,7 @@ TERMS = {
     1: Terms(1, 1, ROUND_THE_CLOCK, 1, ALWAYS_OPEN, "test"),
     2: Terms(2, 2, IN_THE_OFFICE, 2, OFFICE, "test"),
     3: Terms(3, 3, WITH_A_LADDER, 3, ALWAYS_OPEN, "test"),
+    4: Terms(4, 4, ALL_AT_ONCE, 1, ALWAYS_OPEN, "test"),
 }
 
 
@@ -256,6 +258,19 @@ async def test_a_ticket_has_one_timer_at_a_time(desk: TimedDesk) -> None:
     started = [event for event in history if event.event_type == EventType.EVENT_TYPE_TIMER_STARTED]
     over = [event for event in history if event.event_type in is_over]
     assert len(started) - len(over) == 1
+
+
+async def test_moments_that_come_together_need_one_ring(desk: TimedDesk) -> None:
+    ticket = await opened(desk, terms=4)
+
+    await desk.passes(2 * HOUR)
+
+    await desk.settled(ticket)
+    assert alarms(desk, ticket) == [
+        (target, percent) for percent in (50, 75, 90, None) for target in ("first_response", "resolution")
+    ]
+    fired = [e for e in await desk.history(ticket) if e.event_type == EventType.EVENT_TYPE_TIMER_FIRED]
+    assert len(fired) == 4 * 2, "four rings, each with a look at the clock"
 
 
 async def test_next_responses_have_a_cycle_each(desk: TimedDesk) -> None:

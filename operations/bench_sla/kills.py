@@ -1,0 +1,51 @@
+"""Killing worker, API and engine in turn while tickets come due."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from operations.bench.figure import Figure
+from operations.bench.ground import Ground
+from operations.bench.system import PARTS
+
+SHARES = (1 / 6, 5 / 12, 2 / 3)
+"""Of the minute in which the breaches come: when each of the parts is killed."""
+
+
+class Killed(NamedTuple):
+    """A part and the moment at which it was killed."""
+
+    part: str
+    at: datetime
+
+
+async def kill_in_turn(ground: Ground, begin: datetime, spread: timedelta) -> list[Killed]:
+    """Each part once, by its process id; the stack starts it again."""
+    killed = []
+    for part, share in zip(PARTS, SHARES, strict=True):
+        await asyncio.sleep((begin + spread * share - datetime.now(UTC)).total_seconds())
+        killed.append(Killed(part, datetime.now(UTC)))
+        ground.stack.kill(part)
+    return killed
+
+
+async def kill_figures(ground: Ground, name: str, killed: Sequence[Killed]) -> list[Figure]:
+    """How long nothing was recorded after each, and how many workflows could not go on and began anew."""
+    if not killed:
+        return []
+    anew = await ground.engine.count_workflows("WorkflowType = 'TicketWorkflow' AND ExecutionStatus = 'Terminated'")
+    return [
+        *[
+            Figure(f"{name}: killed {one.part}", "s until next record", await _silence_s(ground, one.at))
+            for one in killed
+        ],
+        Figure(f"{name}: workflows begun anew", "tickets", anew.count),
+    ]
+
+
+async def _silence_s(ground: Ground, since: datetime) -> float:
+    seconds: float | None = await ground.pool.fetchval(
+        "select extract(epoch from min(recorded_at) - $1)::float8 from events where recorded_at > $1", since
+    )
+    return float("inf") if seconds is None else seconds
