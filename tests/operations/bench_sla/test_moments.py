@@ -11,13 +11,14 @@ from database.sla_terms import SlaTermsStore
 from database.tickets import TicketStore
 from domain.business_calendar import ALWAYS_OPEN
 from domain.ids import TextId
-from domain.lifecycle import apply, decide
+from domain.lifecycle import apply
 from domain.people import TIMER, Actor
 from domain.sla_keeping import begin, follow
 from domain.sla_policy import Terms, first_match
 from domain.ticket import Ticket
 from domain.ticket_commands import AddReply, TicketCommand
 from domain.ticket_events import TicketSlaChanged
+from domain.ticket_rules import decide
 from domain.ticket_timers import pending_moments
 from operations.bench_sla.cases import Case
 from operations.bench_sla.moments import Kind, read_account
