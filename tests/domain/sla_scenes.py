@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from hypothesis import strategies as st
 
@@ -155,8 +155,7 @@ TEAM_GOALS = NO_TEAM_GOALS | TABLES
 NO_LADDERS: st.SearchStrategy[dict[Priority, Ladder]] = st.just({})
 ALL_LADDERS = NO_LADDERS | st.fixed_dictionaries({Priority.NORMAL: LADDERS})
 PAUSES = st.builds(Pauses, first_response=PAUSING, next_response=PAUSING, resolution=PAUSING)
-CARRY_RULES: list[CarryRule] = ["carry", "restart", "tighter_wins"]
-CARRYING = st.sampled_from(CARRY_RULES)
+CARRYING = st.sampled_from(get_args(CarryRule))
 
 
 @st.composite

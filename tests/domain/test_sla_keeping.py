@@ -138,6 +138,13 @@ def test_only_the_hours_of_the_calendar_count() -> None:
     assert clock(office, "resolution").due_at == NOW + timedelta(days=1, hours=3)
 
 
+def test_wall_clock_time_counts_at_night_too() -> None:
+    office = desk(terms(policy(goals={Priority.NORMAL: goals(None, 10 * 60, "wall")}), calendar=2))
+
+    assert clock(office, "resolution").due_at == after(10 * 60)
+    assert spent(office, "resolution", 20 * 60) == 20 * 60
+
+
 def test_an_answer_or_a_pause_at_the_very_moment_is_in_time() -> None:
     answered, paused = desk(), desk()
     answers(answered, 60)
@@ -219,6 +226,17 @@ def test_a_resolution_without_an_answer_cancels_the_wait_for_one() -> None:
     assert names(resolved) == [("customer", "first_response", 1, "cancelled"), ("customer", "resolution", 1, "met")]
     assert {one.ended_at for one in resolved.sla.clocks} == {after(30)}
     assert [moment.percent for moment in resolved.alarms] == []
+
+
+def test_a_resolution_cancels_the_wait_for_the_next_answer_too() -> None:
+    resolved = desk()
+    answers(resolved, 5)
+    asks(resolved, 10)
+    becomes(resolved, Status.RESOLVED, 30)
+
+    assert clock(resolved, "next_response").state == "cancelled"
+    becomes(resolved, Status.OPEN, 40)
+    assert clock(resolved, "next_response").ended_at == after(30), "a reopening by hand asks nothing"
 
 
 def test_a_reopening_starts_the_resolution_again_from_nothing() -> None:

@@ -93,6 +93,18 @@ def test_shares_that_are_past_already_are_warned_of_as_one_at_once() -> None:
     assert [(one.percent, one.at) for one in raised.alarms] == [(75, after(100))], "83 % of two hours"
 
 
+def test_a_share_that_was_warned_of_is_not_warned_of_again() -> None:
+    wavering = desk()
+    answers(wavering, 10)
+    edits(wavering, 125, priority="high")
+    edits(wavering, 125, priority="normal")
+    becomes(wavering, Status.PENDING, 130)
+    becomes(wavering, Status.OPEN, 150)
+    wavering.passes(after(260))
+
+    assert [(one.percent, one.at) for one in wavering.alarms] == [(50, after(120)), (75, after(200)), (90, after(236))]
+
+
 def test_a_goal_that_is_past_already_is_broken_at_once() -> None:
     raised = desk()
     answers(raised, 10)
