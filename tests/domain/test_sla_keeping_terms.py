@@ -55,6 +55,17 @@ def test_and_to_a_longer_one(carry: CarryRule, used: Minutes, due: Minutes) -> N
     assert clock(lowered, "resolution").due_at == after(due)
 
 
+def test_another_priority_with_the_same_goal_leaves_the_clock_alone() -> None:
+    same = policy("restart", goals={Priority.NORMAL: goals(60, 240), Priority.HIGH: goals(30, 240)})
+    raised = desk(terms(same))
+    before = clock(raised, "resolution")
+    edits(raised, 10, priority="high")
+
+    assert clock(raised, "resolution") == before
+    assert parts(raised, "resolution") == []
+    assert clock(raised, "first_response").due_at == after(40)
+
+
 def test_a_restart_warns_again() -> None:
     restarted = desk(terms(policy("restart", warnings=(50,))))
     answers(restarted, 10)
