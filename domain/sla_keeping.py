@@ -123,7 +123,7 @@ def follow(
             told = event.sla
             keeper.goes_on_with(told)
         if isinstance(event, TicketReplied):
-            keeper.replied(ticket, by_desk=event.by_desk)
+            keeper.replied(ticket, event)
         if isinstance(event, TicketStatusChanged):
             keeper.status_changed(was, ticket)
         if isinstance(event, TicketMomentCancelled):
@@ -213,11 +213,13 @@ class _Keeper:
 
     # What happens.
 
-    def replied(self, ticket: Ticket, *, by_desk: bool) -> None:
+    def replied(self, ticket: Ticket, event: TicketReplied) -> None:
         """An answer meets what waits for one; the requester's words begin the wait for the next."""
-        if by_desk:
+        if event.is_answer:
             for target in ("first_response", "next_response"):
                 self._end(target, "met", "the desk answered")
+        elif event.by_desk:
+            return
         elif ticket.first_responded_at is not None:
             self._begin_all("next_response", ticket, "the requester wrote")
         else:

@@ -69,12 +69,14 @@ class TicketMoved(_Event):
 
 
 class TicketReplied(_Event):
-    """A public reply. `by_desk` tells the desk's answers from the requester's words."""
+    """A public reply. `by_desk` tells the desk's words from the requester's, `is_answer` whether a person of the desk
+    spoke: a robot's receipt answers nobody."""
 
     type: Literal["ticket.replied"] = "ticket.replied"
     sets = ("first_responded_at",)
     text_id: TextId
     by_desk: bool
+    is_answer: bool
     first_responded_at: datetime | None
 
 

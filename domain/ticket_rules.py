@@ -108,10 +108,15 @@ def _reply(ticket: Ticket, command: AddReply, actor: Actor, now: datetime) -> li
     if command.internal:
         return [TicketNoted(text_id=command.text_id)]
     by_desk = actor.is_desk and actor.id != ticket.requester_id
-    first = now if by_desk and ticket.first_responded_at is None else ticket.first_responded_at
-    events: list[TicketEvent] = [TicketReplied(text_id=command.text_id, by_desk=by_desk, first_responded_at=first)]
+    is_answer = by_desk and actor.kind == "person"
+    first = now if is_answer and ticket.first_responded_at is None else ticket.first_responded_at
+    events: list[TicketEvent] = [
+        TicketReplied(text_id=command.text_id, by_desk=by_desk, is_answer=is_answer, first_responded_at=first)
+    ]
     if by_desk:
-        return events + (_to_status(ticket, S.OPEN, "agent_replied", now) if ticket.status is S.NEW else [])
+        return events + (
+            _to_status(ticket, S.OPEN, "agent_replied", now) if is_answer and ticket.status is S.NEW else []
+        )
     if ticket.snoozed:
         events.append(TicketWoken(reason="requester_replied"))
     if ticket.status in (S.PENDING, S.RESOLVED):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from hypothesis import strategies as st
 
@@ -100,7 +100,9 @@ def calendars(draw: st.DrawFn, around: date, zones: st.SearchStrategy[str]) -> B
 
 
 GOAL = st.none() | st.builds(
-    Goal, minutes=st.integers(1, 30) | st.integers(1, 600), time=st.sampled_from(["business", "wall"])
+    Goal,
+    minutes=st.integers(1, 30) | st.integers(1, 600) | st.sampled_from([30, 60, 240, 480]),
+    time=st.sampled_from(["business", "wall"]),
 )
 
 
@@ -155,8 +157,7 @@ TEAM_GOALS = NO_TEAM_GOALS | TABLES
 NO_LADDERS: st.SearchStrategy[dict[Priority, Ladder]] = st.just({})
 ALL_LADDERS = NO_LADDERS | st.fixed_dictionaries({Priority.NORMAL: LADDERS})
 PAUSES = st.builds(Pauses, first_response=PAUSING, next_response=PAUSING, resolution=PAUSING)
-CARRY_RULES: list[CarryRule] = ["carry", "restart", "tighter_wins"]
-CARRYING = st.sampled_from(CARRY_RULES)
+CARRYING = st.sampled_from(get_args(CarryRule))
 
 
 @st.composite
@@ -176,11 +177,14 @@ def policies(draw: st.DrawFn, conditions: Conditions) -> SlaPolicy:
     )
 
 
+STARTS = st.integers(-40 * 3600, 3600) | st.integers(-40, 1).map(lambda hours: 3600 * hours)
+
+
 @st.composite
 def scenes(draw: st.DrawFn) -> Scene:
     zone = draw(st.sampled_from(sorted(ZONES)))
     about = datetime.fromisoformat(draw(st.sampled_from(ZONES[zone]))).replace(tzinfo=UTC)
-    start = about + timedelta(seconds=draw(st.integers(-40 * 3600, 3600)))
+    start = about + timedelta(seconds=draw(STARTS))
     zones = st.just(zone) | st.just(zone) | st.sampled_from(sorted(ZONES))
     by_version = {version: draw(calendars(about.date(), zones)) for version in (1, 2)}
     all_conditions = [*draw(st.lists(CONDITIONS, max_size=2)), draw(st.just(Conditions()) | CONDITIONS)]
@@ -246,8 +250,10 @@ DONE: st.SearchStrategy[tuple[TicketCommand | None, Actor]] = st.one_of(
     st.just((None, factories.BY_SUPERVISOR)),
 )
 SOON, LATER, NEXT_DAY = st.integers(0, 120), st.integers(0, 3 * 3600), st.integers(0, 15 * 3600)
+ON_THE_HOUR = st.integers(0, 12).map(lambda halves: 1800 * halves)
+"""So that opening and closing times are met to the second."""
 WAITS: st.SearchStrategy[tuple[int, bool]] = st.one_of(
-    st.tuples(SOON | SOON | LATER | LATER | LATER | NEXT_DAY, st.just(False)),
+    st.tuples(SOON | ON_THE_HOUR | ON_THE_HOUR | LATER | LATER | NEXT_DAY, st.just(False)),
     st.tuples(st.sampled_from([-1, 0, 0, 1]), st.just(True)),
 )
 STEPS = st.lists(st.builds(lambda wait, done: Step(*wait, *done), WAITS, DONE), min_size=3, max_size=16)

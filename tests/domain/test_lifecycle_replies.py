@@ -22,7 +22,6 @@ NOTE = AddReply(text_id=text_id("note"), internal=True)
 DESK = [
     pytest.param(BY_AGENT, id="an agent"),
     pytest.param(BY_SUPERVISOR, id="a supervisor"),
-    pytest.param(INTEGRATION, id="an integration"),
 ]
 
 
@@ -61,7 +60,7 @@ def test_the_requesters_reply_brings_back_what_waits_for_them(
 def test_the_requesters_reply_says_why_the_ticket_came_back() -> None:
     replied, woken, reopened = events_of(ticket(status="pending", snoozed=True), REPLY, BY_REQUESTER)
 
-    assert replied == TicketReplied(text_id=text_id("reply"), by_desk=False, first_responded_at=None)
+    assert replied == TicketReplied(text_id=text_id("reply"), by_desk=False, is_answer=False, first_responded_at=None)
     assert woken == TicketWoken(reason="requester_replied")
     assert isinstance(reopened, TicketStatusChanged)
     assert (reopened.previous, reopened.status, reopened.reason) == (Status.PENDING, Status.OPEN, "requester_replied")
@@ -87,7 +86,7 @@ def test_whoever_opened_the_ticket_replies_as_its_requester_also_a_person_of_the
 def test_the_desks_first_reply_opens_a_new_ticket_and_is_its_first_answer(actor: Actor) -> None:
     replied, changed = events_of(ticket(), REPLY, actor, LATER)
 
-    assert replied == TicketReplied(text_id=text_id("reply"), by_desk=True, first_responded_at=LATER)
+    assert replied == TicketReplied(text_id=text_id("reply"), by_desk=True, is_answer=True, first_responded_at=LATER)
     assert isinstance(changed, TicketStatusChanged)
     assert (changed.previous, changed.status, changed.reason) == (Status.NEW, Status.OPEN, "agent_replied")
 
@@ -95,6 +94,13 @@ def test_the_desks_first_reply_opens_a_new_ticket_and_is_its_first_answer(actor:
 @pytest.mark.parametrize("status", [Status.OPEN, Status.PENDING, Status.ON_HOLD, Status.RESOLVED])
 def test_the_desks_reply_leaves_any_other_status_as_it_is(status: Status) -> None:
     assert types_of(ticket(status=status), REPLY) == ["ticket.replied"]
+
+
+@pytest.mark.parametrize("actor", [INTEGRATION, TIMER], ids=lambda actor: str(actor.kind))
+def test_what_no_person_says_is_no_answer(actor: Actor) -> None:
+    (replied,) = events_of(ticket(), REPLY, actor, LATER)
+
+    assert replied == TicketReplied(text_id=text_id("reply"), by_desk=True, is_answer=False, first_responded_at=None)
 
 
 def test_only_the_first_answer_is_the_first() -> None:

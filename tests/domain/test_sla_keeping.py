@@ -138,6 +138,13 @@ def test_only_the_hours_of_the_calendar_count() -> None:
     assert clock(office, "resolution").due_at == NOW + timedelta(days=1, hours=3)
 
 
+def test_wall_clock_time_counts_at_night_too() -> None:
+    office = desk(terms(policy(goals={Priority.NORMAL: goals(None, 10 * 60, "wall")}), calendar=2))
+
+    assert clock(office, "resolution").due_at == after(10 * 60)
+    assert spent(office, "resolution", 20 * 60) == 20 * 60
+
+
 def test_an_answer_or_a_pause_at_the_very_moment_is_in_time() -> None:
     answered, paused = desk(), desk()
     answers(answered, 60)
@@ -219,6 +226,17 @@ def test_a_resolution_without_an_answer_cancels_the_wait_for_one() -> None:
     assert names(resolved) == [("customer", "first_response", 1, "cancelled"), ("customer", "resolution", 1, "met")]
     assert {one.ended_at for one in resolved.sla.clocks} == {after(30)}
     assert [moment.percent for moment in resolved.alarms] == []
+
+
+def test_a_resolution_cancels_the_wait_for_the_next_answer_too() -> None:
+    resolved = desk()
+    answers(resolved, 5)
+    asks(resolved, 10)
+    becomes(resolved, Status.RESOLVED, 30)
+
+    assert clock(resolved, "next_response").state == "cancelled"
+    becomes(resolved, Status.OPEN, 40)
+    assert clock(resolved, "next_response").ended_at == after(30), "a reopening by hand asks nothing"
 
 
 def test_a_reopening_starts_the_resolution_again_from_nothing() -> None:
@@ -312,7 +330,7 @@ def test_what_a_team_has_met_stays_met_with_the_next_team() -> None:
         (TicketEdited(category="billing"), True, True),
         (TicketEdited(tags=()), True, True),
         (TicketMoved(team="support", previous=None), True, True),
-        (TicketReplied(text_id=text_id("words"), by_desk=True, first_responded_at=NOW), True, False),
+        (TicketReplied(text_id=text_id("words"), by_desk=True, is_answer=True, first_responded_at=NOW), True, False),
         (
             TicketStatusChanged(
                 status=Status.OPEN, previous=Status.NEW, reason="by_hand", resolved_at=None, closed_at=None
@@ -339,7 +357,7 @@ def test_clocks_that_go_on_as_they_did_are_not_written_again() -> None:
 
 def test_a_change_that_is_kept_names_the_time_zone_data_that_it_was_computed_with() -> None:
     opened = desk()
-    event = TicketReplied(text_id=text_id("words"), by_desk=True, first_responded_at=after(10))
+    event = TicketReplied(text_id=text_id("words"), by_desk=True, is_answer=True, first_responded_at=after(10))
     kept = follow(opened.ticket, [event], after(10), HOUR_TO_ANSWER, CALENDARS.__getitem__, "newer")
 
     assert kept is not None

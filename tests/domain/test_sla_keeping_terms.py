@@ -55,6 +55,17 @@ def test_and_to_a_longer_one(carry: CarryRule, used: Minutes, due: Minutes) -> N
     assert clock(lowered, "resolution").due_at == after(due)
 
 
+def test_another_priority_with_the_same_goal_leaves_the_clock_alone() -> None:
+    same = policy("restart", goals={Priority.NORMAL: goals(60, 240), Priority.HIGH: goals(30, 240)})
+    raised = desk(terms(same))
+    before = clock(raised, "resolution")
+    edits(raised, 10, priority="high")
+
+    assert clock(raised, "resolution") == before
+    assert parts(raised, "resolution") == []
+    assert clock(raised, "first_response").due_at == after(40)
+
+
 def test_a_restart_warns_again() -> None:
     restarted = desk(terms(policy("restart", warnings=(50,))))
     answers(restarted, 10)
@@ -91,6 +102,18 @@ def test_shares_that_are_past_already_are_warned_of_as_one_at_once() -> None:
     raised.passes(after(101))
 
     assert [(one.percent, one.at) for one in raised.alarms] == [(75, after(100))], "83 % of two hours"
+
+
+def test_a_share_that_was_warned_of_is_not_warned_of_again() -> None:
+    wavering = desk()
+    answers(wavering, 10)
+    edits(wavering, 125, priority="high")
+    edits(wavering, 125, priority="normal")
+    becomes(wavering, Status.PENDING, 130)
+    becomes(wavering, Status.OPEN, 150)
+    wavering.passes(after(260))
+
+    assert [(one.percent, one.at) for one in wavering.alarms] == [(50, after(120)), (75, after(200)), (90, after(236))]
 
 
 def test_a_goal_that_is_past_already_is_broken_at_once() -> None:

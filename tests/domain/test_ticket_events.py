@@ -107,7 +107,7 @@ EVENTS: list[TicketEvent] = [
     opening_change(due_at=NOW, at=NOW.replace(year=2029), tags=("vip",), team="support").events[0],
     TicketEdited(priority=Priority.HIGH, due_at=NOW, tags=("vip",), clear=("estimated_minutes",)),
     TicketMoved(team=None, previous="support"),
-    TicketReplied(text_id=text_id("reply"), by_desk=True, first_responded_at=NOW),
+    TicketReplied(text_id=text_id("reply"), by_desk=True, is_answer=True, first_responded_at=NOW),
     TicketNoted(text_id=text_id("note")),
     TicketStatusChanged(
         status=Status.RESOLVED, previous=Status.OPEN, reason="by_hand", resolved_at=NOW, closed_at=None
