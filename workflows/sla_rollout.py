@@ -14,7 +14,6 @@ with workflow.unsafe.imports_passed_through():
 
     from activities.failures import refusal_of
     from activities.sla_rollouts import RolloutActivities, Step
-    from domain.errors import RolloutStateError
     from domain.ids import PersonId, TicketNumber
 
 PREVIEW_LASTS = timedelta(hours=1)
@@ -23,7 +22,7 @@ PAGE_TAKES = timedelta(minutes=2)
 PATIENT = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=5))
 Phase = Literal["preview", "previewed", "apply", "applied", "undo", "undone"]
 
-_DONE: dict[Phase, Phase] = {"apply": "applied", "undo": "undone"}
+_DONE: dict[Phase, Phase] = {"preview": "previewed", "apply": "applied", "undo": "undone"}
 
 
 class RolloutStart(BaseModel):
@@ -54,45 +53,47 @@ class RolloutWorkflow:
         if self._phase == "preview":
             await self._all_pages(RolloutActivities.preview_page)
             await self._do(RolloutActivities.end_preview)
-            self._enter("previewed")
+            self._end("preview")
         if self._phase == "previewed" and not await self._wait_for("apply", PREVIEW_LASTS):
             return "not applied"
         if self._phase == "apply":
             await self._all_pages(RolloutActivities.apply_page)
             await self._do(RolloutActivities.end_applying)
-            self._enter("applied")
+            self._end("apply")
         if self._phase == "applied" and not await self._wait_for("undo", UNDOABLE_FOR):
             return "applied"
         await self._all_pages(RolloutActivities.undo_page)
         await self._do(RolloutActivities.end_undoing)
-        self._enter("undone")
+        self._end("undo")
         await workflow.wait_condition(workflow.all_handlers_finished)
         return "undone"
 
     @workflow.update(name="apply", description="Apply what the preview showed; for an admin, by id.")
     async def apply(self, by: PersonId) -> None:
-        await workflow.wait_condition(lambda: self._phase != "preview")
-        await self._begin("previewed", "apply", RolloutActivities.begin_applying, by)
+        await self._begin("apply", RolloutActivities.begin_applying, by)
 
     @workflow.update(name="undo", description="Take everything back; for an admin, by id.")
     async def undo(self, by: PersonId) -> None:
-        await workflow.wait_condition(lambda: self._phase != "apply")
-        await self._begin("applied", "undo", RolloutActivities.begin_undoing, by)
+        await self._begin("undo", RolloutActivities.begin_undoing, by)
 
     @workflow.query(name="phase", description="How far the rollout is.")
     def phase(self) -> str:
         return f"{self._phase}, up to ticket {self._after}" if self._after else self._phase
 
-    async def _begin(self, needed: Phase, wanted: Phase, activity: Any, by: PersonId) -> None:
-        """Begin the next phase. Asking twice is harmless."""
+    async def _begin(self, phase: Phase, activity: Any, by: PersonId) -> None:
+        """Begin a phase, if the database lets it: that knows first when the one before it is over. Asking twice is
+        harmless."""
         async with self._lock:
-            if self._phase in (wanted, _DONE[wanted]):
+            if self._phase in (phase, _DONE[phase]):
                 return
-            if self._phase != needed:
-                raise RolloutStateError(f"The rollout is at {self._phase}.")
             await self._do(activity, by=by)
             self._by = by
-            self._enter(wanted)
+            self._enter(phase)
+
+    def _end(self, phase: Phase) -> None:
+        """A phase is over, unless the next one has begun already."""
+        if self._phase == phase:
+            self._enter(_DONE[phase])
 
     def _enter(self, phase: Phase) -> None:
         self._phase, self._after = phase, TicketNumber(0)
