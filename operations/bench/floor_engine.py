@@ -76,7 +76,7 @@ class FloorTimerWorkflow:
 
     @workflow.run
     async def run(self, name: str, due_at: float) -> None:
-        await workflow.sleep(due_at - workflow.time())
+        await workflow.sleep(max(due_at - workflow.time(), 0.0))
         await workflow.execute_local_activity_method(
             FloorActivities.ring, args=[name, due_at], schedule_to_close_timeout=QUICK
         )

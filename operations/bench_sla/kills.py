@@ -6,11 +6,20 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from operations.bench.figure import Figure
-from operations.bench.ground import Ground
+from operations.bench.ground import Ground, Pool
 from operations.bench.system import PARTS
 
 SHARES = (1 / 6, 5 / 12, 2 / 3)
 """Of the minute in which the breaches come: when each of the parts is killed."""
+
+
+AFTERMATH = timedelta(seconds=15)
+_LONGEST_GAP = """
+select extract(epoch from max(next - at))::float8 from (
+    select at, lead(at, 1, $2) over (order by at) as next
+    from (select $1::timestamptz as at union all select recorded_at from events where recorded_at between $1 and $2) t
+) gaps
+"""
 
 
 class Killed(NamedTuple):
@@ -36,16 +45,12 @@ async def kill_figures(ground: Ground, name: str, killed: Sequence[Killed]) -> l
         return []
     anew = await ground.engine.count_workflows("WorkflowType = 'TicketWorkflow' AND ExecutionStatus = 'Terminated'")
     return [
-        *[
-            Figure(f"{name}: killed {one.part}", "s until next record", await _silence_s(ground, one.at))
-            for one in killed
-        ],
+        *[Figure(f"{name}: killed {one.part}", "s of silence", await silence_s(ground.pool, one.at)) for one in killed],
         Figure(f"{name}: workflows begun anew", "tickets", anew.count),
     ]
 
 
-async def _silence_s(ground: Ground, since: datetime) -> float:
-    seconds: float | None = await ground.pool.fetchval(
-        "select extract(epoch from min(recorded_at) - $1)::float8 from events where recorded_at > $1", since
-    )
-    return float("inf") if seconds is None else seconds
+async def silence_s(pool: Pool, since: datetime) -> float:
+    """The longest gap between records in the time after: what was under way may still be recorded at once."""
+    seconds: float = await pool.fetchval(_LONGEST_GAP, since, since + AFTERMATH)
+    return seconds

@@ -26,8 +26,8 @@ MEBIBYTE = 1024 * 1024
 TOLD: dict[Kind, str] = {
     "warning": "warning",
     "breach": "breach",
-    "first step": "step at the same moment",
-    "second step": "step a minute later",
+    "first step": "step with breach",
+    "second step": "step after it",
 }
 UNITS = {"ms p50": 0.5, "ms p99": 0.99, "ms max": 1.0}
 
@@ -85,8 +85,8 @@ class _Run:
             *await kill_figures(ground, case.name, killed),
             Figure(f"{case.name}: worker memory", "MiB", memory / MEBIBYTE),
             Figure(f"{case.name}: worker memory", "KiB per ticket", (memory - before) / 1024 / case.open),
-            *life_figures(f"{case.name}: life of a ticket that came due", due),
-            *(life_figures(f"{case.name}: life of a ticket that waits", far) if far else []),
+            *life_figures(f"{case.name}: a ticket that came due", due),
+            *(life_figures(f"{case.name}: a ticket that waits", far) if far else []),
         ]
         return Outcome(figures, faults)
 

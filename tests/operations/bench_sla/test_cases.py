@@ -50,13 +50,13 @@ async def test_tickets_come_due_as_they_were_opened(database_dsn: str) -> None:
 
     tickets = await opened(database_dsn, SPREAD, now, timedelta(), timedelta(seconds=7.5))
 
-    assert [due(ticket) for ticket in tickets] == [[now + 5 * MINUTE], [now + 5 * MINUTE + timedelta(seconds=7.5)]]
+    assert [due(ticket) for ticket in tickets] == [[now + SPREAD.goal], [now + SPREAD.goal + timedelta(seconds=7.5)]]
 
 
 async def test_or_all_at_one_second_also_across_midnight(database_dsn: str) -> None:
     tickets = await opened(database_dsn, SUDDEN, LATE_EVENING, timedelta(), timedelta(seconds=7.5))
 
-    assert [due(ticket) for ticket in tickets] == [[datetime(2030, 1, 8, 0, 1, tzinfo=UTC)]] * 2
+    assert [due(ticket) for ticket in tickets] == [[datetime(2030, 1, 8, 0, 2, tzinfo=UTC)]] * 2
 
 
 async def test_other_tickets_run_on_the_policy_that_ships(database_dsn: str) -> None:

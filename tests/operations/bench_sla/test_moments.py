@@ -25,9 +25,9 @@ from operations.bench_sla.moments import Kind, read_account
 from operations.bench_sla.policies import MINUTE, TAG, offer_policy
 from tests import factories
 
-CASE = Case("two minutes", open=1, due=1)
+CASE = Case("a goal of two minutes", open=1, due=1, spread_s=1)
 OPENED = factories.NOW
-BREACH = OPENED + 2 * MINUTE
+BREACH = OPENED + CASE.goal
 AFTERWARDS = OPENED + 10 * MINUTE
 
 
