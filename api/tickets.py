@@ -65,7 +65,8 @@ async def answer_again(desk: Desk, reader: Reader, number: TicketNumber, key: Co
     """
     receipt = await _done(desk, reader, number, key)
     record = None if receipt is None else await desk.tickets.read_as_of(number, receipt.revision)
-    return await answer(desk, record or _raise_not_found(number), reader)
+    then = record or _raise_not_found(number)
+    return await answer(desk, then, reader, at=then.updated_at)
 
 
 async def send(
@@ -116,11 +117,13 @@ def _raise_not_found(number: TicketNumber) -> NoReturn:
     raise TicketNotFoundError(f"There is no ticket {number}.")
 
 
-async def answer(desk: Desk, record: TicketRecord, reader: Reader, status_code: int = 200, **headers: str) -> Response:
-    """A TicketOut with its ETag."""
+async def answer(
+    desk: Desk, record: TicketRecord, reader: Reader, status_code: int = 200, at: datetime | None = None, **headers: str
+) -> Response:
+    """A TicketOut with its ETag, as it is now or, for what is answered again, as it was at a moment."""
     calendars = await desk.terms.calendars_of([record.sla])
     return Response(
-        to_json(spoken_ticket(record, reader, datetime.now(UTC), calendars)),
+        to_json(spoken_ticket(record, reader, at or datetime.now(UTC), calendars)),
         status_code=status_code,
         headers={"ETag": f'"{record.revision}"', **headers},
         media_type="application/json",
@@ -164,7 +167,8 @@ async def open_ticket(body: NewTicket, desk: InDesk, signed: Signed, key: Key) -
         record = opened_record(change, body.title, body.description, signed.person.name)
     else:
         record = await desk.tickets.read_as_of(made.number, 1) or _raise_not_found(made.number)
-    return await answer(desk, record, reader, status.HTTP_201_CREATED, Location=f"/api/tickets/{made.number}")
+    location = f"/api/tickets/{made.number}"
+    return await answer(desk, record, reader, status.HTTP_201_CREATED, record.created_at, Location=location)
 
 
 @router.get("", response_model=TicketPageOut)

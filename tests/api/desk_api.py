@@ -110,5 +110,16 @@ def assert_problem(answer: httpx2.Response, status: int, *codes: str) -> dict[st
     return problem
 
 
+def still(spoken: Any) -> Any:
+    """The same without what goes on with the time: what the clocks have counted by now."""
+    if isinstance(spoken, list):
+        return [still(item) for item in spoken]
+    if not isinstance(spoken, dict):
+        return spoken
+    return {
+        name: still(value) for name, value in spoken.items() if name not in ("elapsed_seconds", "remaining_seconds")
+    }
+
+
 def numbers(items: Iterable[dict[str, Any]]) -> list[int]:
     return [item["number"] for item in items]
