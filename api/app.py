@@ -127,7 +127,7 @@ def create_app(settings: Settings) -> FastAPI:
     patch_fastapi(app, docs_url="/docs")  # from our own address: the page works without the internet
     app.add_middleware(Metrics)
     api = APIRouter(prefix="/api", responses=PROBLEMS)
-    for part in (auth, people, tickets, ticket_commands, timeline, stream):
+    for part in (tickets, ticket_commands, timeline, auth, people, stream):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.router)
