@@ -33,9 +33,6 @@ class FakeRecords:
         assert self._answer is None or isinstance(self._answer, Ticket)
         return self._answer
 
-    async def state(self, number: TicketNumber) -> Ticket | None:
-        return await self.load(number)
-
     async def record(self, change: TicketChange) -> Receipt:
         self.asked.append(change)
         if isinstance(self._answer, Exception):
@@ -44,8 +41,8 @@ class FakeRecords:
         return self._answer
 
 
-async def run(activity: Callable[[Any], Awaitable[Any]], argument: object) -> Any:
-    return await ActivityEnvironment().run(activity, argument)
+async def run(activity: Callable[..., Awaitable[Any]], *arguments: object) -> Any:
+    return await ActivityEnvironment().run(activity, *arguments)
 
 
 @pytest.mark.parametrize("found", [ticket(), None], ids=["there", "not there"])
@@ -59,9 +56,9 @@ async def test_a_ticket_is_loaded_as_the_records_have_it(found: Ticket | None) -
 async def test_a_change_is_recorded_and_answered_with_its_receipt() -> None:
     records = FakeRecords(RECEIPT)
 
-    assert await run(TicketActivities(records, NoTerms(), NoSeniors(), NoRollouts()).record, ASSIGNED) == Recorded(
-        receipt=RECEIPT
-    )
+    assert await run(
+        TicketActivities(records, NoTerms(), NoSeniors(), NoRollouts()).record, ASSIGNED, ticket()
+    ) == Recorded(receipt=RECEIPT)
     assert records.asked == [ASSIGNED]
 
 
@@ -76,7 +73,9 @@ async def test_a_change_is_recorded_and_answered_with_its_receipt() -> None:
 )
 async def test_a_refusal_is_a_failure_with_its_code_that_is_never_retried(refusal: DomainError) -> None:
     with pytest.raises(ApplicationError) as failure:
-        await run(TicketActivities(FakeRecords(refusal), NoTerms(), NoSeniors(), NoRollouts()).record, ASSIGNED)
+        await run(
+            TicketActivities(FakeRecords(refusal), NoTerms(), NoSeniors(), NoRollouts()).record, ASSIGNED, ticket()
+        )
 
     assert (failure.value.type, failure.value.message) == (refusal.code, refusal.detail)
     assert failure.value.non_retryable
@@ -87,7 +86,7 @@ async def test_a_refusal_is_a_failure_with_its_code_that_is_never_retried(refusa
 @pytest.mark.parametrize("fault", [ConnectionError("the database is away"), ValueError("a bug")], ids=repr)
 async def test_a_fault_stays_a_fault_and_is_retried(fault: Exception) -> None:
     with pytest.raises(type(fault)) as raised:
-        await run(TicketActivities(FakeRecords(fault), NoTerms(), NoSeniors(), NoRollouts()).record, ASSIGNED)
+        await run(TicketActivities(FakeRecords(fault), NoTerms(), NoSeniors(), NoRollouts()).record, ASSIGNED, ticket())
 
     assert raised.value is fault
     assert refusal_of(raised.value) is None

@@ -72,9 +72,6 @@ class FaultyRecords:
         await self._fail()
         return await self._records.load(number)
 
-    async def state(self, number: TicketNumber) -> Ticket | None:
-        return await self._records.state(number)
-
     async def record(self, change: TicketChange) -> Receipt:
         await self._fail()
         receipt = await self._records.record(change)
