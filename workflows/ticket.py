@@ -124,7 +124,7 @@ class TicketWorkflow:
 
     @workflow.update(name="reload", description="Take over the database's state; answers with its revision.")
     async def reload(self) -> int:
-        await workflow.wait_condition(lambda: self._is_loaded)
+        await self._loaded()
         async with self._lock:
             await self._load()
         return 0 if self._ticket is None else self._ticket.revision
@@ -156,7 +156,7 @@ class TicketWorkflow:
 
     async def _apply(self, envelope: CommandEnvelope) -> Receipt:
         """Decide, have it recorded, then take it over. What was seen before is answered with its receipt."""
-        await workflow.wait_condition(lambda: self._is_loaded)
+        await self._loaded()
         async with self._lock:
             known = self._memory.find(envelope.id)
             if known is not None:
@@ -229,7 +229,7 @@ class TicketWorkflow:
 
     async def _refuse(self, command_id: CommandId, message: Any, code: str) -> None:
         """Put a refused signal on the timeline."""
-        await workflow.wait_condition(lambda: self._is_loaded)
+        await self._loaded()
         async with self._lock:
             if self._ticket is None or self._memory.find(command_id) is not None:
                 return
@@ -265,6 +265,11 @@ class TicketWorkflow:
         self._memory = CommandMemory()  # the database knows every command that it has seen
         self._is_loaded = True
         self._show()
+
+    async def _loaded(self) -> None:
+        """A condition costs another round of the loop, which asks all of them: so only while it has to load."""
+        if not self._is_loaded:
+            await workflow.wait_condition(lambda: self._is_loaded)
 
     def _is_behind(self, envelope: CommandEnvelope) -> bool:
         """Whether the sender has seen a row that this workflow has not: the change was stored, but worker or engine
