@@ -1,6 +1,6 @@
 """Loads and records tickets for their workflows."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -33,8 +33,7 @@ from domain.ticket_events import (
 class TicketRecords(Protocol):
     """Where tickets are remembered."""
 
-    async def load(self, number: TicketNumber) -> Ticket | None: ...
-    async def state(self, number: TicketNumber) -> Ticket | None: ...
+    async def load(self, number: TicketNumber) -> tuple[Ticket, Sequence[Receipt]] | None: ...
     async def record(self, change: TicketChange) -> Receipt: ...
 
 
@@ -61,6 +60,16 @@ class FormerTerms(Protocol):
     async def former_clocks(self, rollout_id: int, ticket: Ticket) -> FormerClocks: ...
 
 
+class Loaded(BaseModel):
+    """A ticket, and the receipts of its last commands, oldest first: those that its workflow may have done without
+    living to know it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ticket: Ticket
+    receipts: tuple[Receipt, ...]
+
+
 class Recorded(BaseModel):
     """What a change came to, and the events that it entailed beyond those that were decided."""
 
@@ -81,41 +90,35 @@ class TicketActivities:
         self._former = former
 
     @activity.defn
-    async def load_ticket(self, number: TicketNumber) -> Ticket | None:
+    async def load_ticket(self, number: TicketNumber) -> Loaded | None:
         """The ticket as the database has it; None when there is none."""
-        return await self._records.load(number)
+        found = await self._records.load(number)
+        return None if found is None else Loaded(ticket=found[0], receipts=tuple(found[1]))
 
     @activity.defn
-    async def record(self, change: TicketChange) -> Recorded:
+    async def record(self, change: TicketChange, before: Ticket) -> Recorded:
         """Keep the ticket's clocks over a change, and store it with what that entails.
 
-        A refusal (someone or something it names is unfit) comes back by its code.
+        `before` is the ticket that the change was decided on. Where the row has moved on from it nothing is written:
+        the change was stored before, or must be decided anew. A refusal (someone or something it names is unfit) comes
+        back by its code.
         """
         try:
-            before = await self._before(change) if concerns(change.events) else None
-            entailed = () if before is None else await self._kept(before, change)
+            entailed = await self._kept(before, change) if concerns(change.events) else ()
             return Recorded(receipt=await self._records.record(change.followed_by(*entailed)), entailed=entailed)
         except DomainError as error:
             raise failure_of(error) from error
 
     @activity.defn
-    async def escalate(self, change: TicketChange) -> Recorded:
+    async def escalate(self, change: TicketChange, before: Ticket) -> Recorded:
         """Take a step of the escalation ladder: like `record`, but first give the ticket to whom the step asks for."""
         try:
-            before = await self._before(change)
-            if before is None:
-                return Recorded(receipt=await self._records.record(change))
             given = await self._reassigned(apply(before, change), change)
             kept = await self._kept(before, change.followed_by(*given))
             entailed = (*given, *kept)
             return Recorded(receipt=await self._records.record(change.followed_by(*entailed)), entailed=entailed)
         except DomainError as error:
             raise failure_of(error) from error
-
-    async def _before(self, change: TicketChange) -> Ticket | None:
-        """The ticket as the change found it; None when it was stored before or must be decided anew: `record` tells."""
-        before = await self._records.state(change.number)
-        return None if before is None or before.revision != change.first_revision - 1 else before
 
     async def _reassigned(self, ticket: Ticket, change: TicketChange) -> tuple[TicketEvent, ...]:
         wanted = [

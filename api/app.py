@@ -147,7 +147,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Metrics)
     api = APIRouter(prefix="/api", responses=PROBLEMS)
     for part in (
-        auth, people, tickets, ticket_commands, timeline, sla_ledger, sla_calendars, sla_policies, sla_rollouts,
+        tickets, ticket_commands, timeline, auth, people, sla_ledger, sla_calendars, sla_policies, sla_rollouts,
         sla_figures, stream,
     ):  # fmt: skip
         api.include_router(part.router)

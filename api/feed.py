@@ -128,7 +128,8 @@ class Feed:
             except UNAVAILABLE as error:
                 log.warning("the stream waits for the database: %s", error)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._bell.wait(), LOOK_EVERY_SECONDS)
+                async with asyncio.timeout(LOOK_EVERY_SECONDS):  # `wait_for` would make a task for each ring
+                    await self._bell.wait()
             self._bell.clear()
 
     async def place(self) -> StreamCursor:

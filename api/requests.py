@@ -13,16 +13,23 @@ from pydantic import BaseModel
 from api.state import Desk
 from database.idempotency import RequestKey
 from database.people import PersonRecord
-from domain.access import Reader
-from domain.errors import InvalidError, UnauthenticatedError
-from domain.ids import CommandId, TicketNumber, command_id_for_key
+from domain.access import Reader, ticket_scope
+from domain.errors import InvalidError, TicketNotFoundError, UnauthenticatedError
+from domain.ids import CommandId, PersonId, TicketNumber, command_id_for_key
+from domain.ticket import Ticket
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="bearer", bearerFormat="JWT")
+Number = Annotated[TicketNumber, Path(ge=1, le=2**53, description="The ticket's number.")]
 _ETAG = re.compile(r'(?:W/)?"?(\d{1,9})"?')
 
 
 async def desk(request: Request) -> Desk:
     """The process's parts. Not a plain function: those run in a thread, for each request."""
+    return _desk(request)
+
+
+def _desk(request: Request) -> Desk:
+    """For what other parts depend on: FastAPI walks the whole tree of them for each request."""
     return cast(Desk, request.app.state.desk)
 
 
@@ -34,18 +41,31 @@ class SignedIn(NamedTuple):
     until: datetime
 
 
-async def signed_in(
-    desk: Annotated[Desk, Depends(desk)],
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-) -> SignedIn:
-    """Raises UnauthenticatedError without a valid token of an active person."""
+class Bearer(NamedTuple):
+    """Whose valid token came with the request, and until when it is good. They may have been locked out since."""
+
+    id: PersonId
+    until: datetime
+
+    def signed_in(self, person: PersonRecord | None) -> SignedIn:
+        """Raises UnauthenticatedError unless they are active."""
+        if person is None or not person.is_active:
+            raise UnauthenticatedError("This account is not active.")
+        return SignedIn(person, person.reader, self.until)
+
+
+async def bearer(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Bearer:
+    """Raises UnauthenticatedError without a valid token."""
     if credentials is None:
         raise UnauthenticatedError("Sign in first: send `Authorization: Bearer <access token>`.")
-    person_id, until = desk.tokens.check(credentials.credentials)
-    person = await desk.people.read(person_id)
-    if person is None or not person.is_active:
-        raise UnauthenticatedError("This account is not active.")
-    return SignedIn(person, person.reader, until)
+    return Bearer(*_desk(request).tokens.check(credentials.credentials))
+
+
+async def signed_in(request: Request, bearer: Annotated[Bearer, Depends(bearer)]) -> SignedIn:
+    """Raises UnauthenticatedError without a valid token of an active person."""
+    return bearer.signed_in(await _desk(request).people.read(bearer.id))
 
 
 async def reader(signed: Annotated[SignedIn, Depends(signed_in)]) -> Reader:
@@ -84,19 +104,24 @@ def without_password(id: CommandId, body: BaseModel) -> RequestKey:
 
 
 async def command_key(
-    request: Request, reader: Annotated[Reader, Depends(reader)], key: IdempotencyKey = None
+    request: Request, bearer: Annotated[Bearer, Depends(bearer)], key: IdempotencyKey = None
 ) -> CommandKey:
+    return await _command_key(request, bearer, key)
+
+
+async def _command_key(request: Request, bearer: Bearer, key: str | None) -> CommandKey:
     digest = hashlib.sha256(f"{request.method} {request.url.path}\n".encode())
     digest.update(await request.body())
-    id = CommandId(uuid4()) if key is None else command_id_for_key(reader.id, key)
+    id = CommandId(uuid4()) if key is None else command_id_for_key(bearer.id, key)
     return CommandKey(id, digest.hexdigest(), key is not None)
 
 
-async def expected_revision(
-    if_match: Annotated[
-        str | None, Header(alias="If-Match", description='The revision that the caller saw, as in ETag: `"7"`.')
-    ] = None,
-) -> int | None:
+IfMatch = Annotated[
+    str | None, Header(alias="If-Match", description='The revision that the caller saw, as in ETag: `"7"`.')
+]
+
+
+async def expected_revision(if_match: IfMatch = None) -> int | None:
     """Raises InvalidError when the header holds no revision."""
     if if_match is None or if_match.strip() == "*":
         return None
@@ -106,9 +131,48 @@ async def expected_revision(
     return int(match[1])
 
 
+class Asked(NamedTuple):
+    """Who asks something of a ticket, how it stands, and under which id and at which revision they ask."""
+
+    signed: SignedIn
+    number: TicketNumber
+    found: Ticket | None
+    key: CommandKey
+    expected: int | None
+
+    @property
+    def reader(self) -> Reader:
+        return self.signed.reader
+
+    def ticket(self) -> Ticket:
+        """The ticket's state without its wording and names: all that a command needs.
+
+        Raises TicketNotFoundError when there is none that the reader may see.
+        """
+        if self.found is None or not ticket_scope(self.reader).includes(self.found):
+            raise TicketNotFoundError(f"There is no ticket {self.number}.")
+        return self.found
+
+
+async def asked(
+    request: Request,
+    number: Number,
+    bearer: Annotated[Bearer, Depends(bearer)],
+    key: IdempotencyKey = None,
+    if_match: IfMatch = None,
+) -> Asked:
+    """All that a command needs of its request, with one trip to the database.
+
+    Raises UnauthenticatedError without a valid token of an active person, and InvalidError.
+    """
+    person, found = await _desk(request).people.read_at(bearer.id, number)
+    signed = bearer.signed_in(person)
+    return Asked(signed, number, found, await _command_key(request, bearer, key), await expected_revision(if_match))
+
+
 InDesk = Annotated[Desk, Depends(desk)]
 AsReader = Annotated[Reader, Depends(reader)]
 Signed = Annotated[SignedIn, Depends(signed_in)]
+Ask = Annotated[Asked, Depends(asked)]
 Key = Annotated[CommandKey, Depends(command_key)]
 Expected = Annotated[int | None, Depends(expected_revision)]
-Number = Annotated[TicketNumber, Path(ge=1, le=2**53, description="The ticket's number.")]

@@ -47,17 +47,6 @@ async def visible(desk: Desk, reader: Reader, number: TicketNumber) -> TicketRec
     return record
 
 
-async def standing(desk: Desk, reader: Reader, number: TicketNumber) -> Ticket:
-    """The ticket's state without its wording and names, if this reader may see it: all that a command needs.
-
-    Raises TicketNotFoundError otherwise.
-    """
-    ticket = await desk.tickets.state(number)
-    if ticket is None or not ticket_scope(reader).includes(ticket):
-        _raise_not_found(number)
-    return ticket
-
-
 async def answer_again(desk: Desk, reader: Reader, number: TicketNumber, key: CommandKey) -> Response:
     """The answer to a command that the reader sent before, and that took the ticket out of their sight.
 

@@ -7,11 +7,12 @@ import asyncpg
 
 from database.idempotency import RequestKey, create_once
 from database.pool import Connection, Pool
+from database.ticket_rows import SELECT, ticket_of
 from domain.access import Reader
 from domain.errors import AlreadyExistsError, NotFoundError, UnknownReferenceError
-from domain.ids import PersonId
+from domain.ids import PersonId, TicketNumber
 from domain.people import Role
-from domain.ticket import Slug
+from domain.ticket import Slug, Ticket
 
 DEFAULT_TIER: Slug = "standard"
 
@@ -38,12 +39,13 @@ class NamedSlug(NamedTuple):
     name: str
 
 
-_SELECT = """
-select p.id, p.email, p.name, p.role,
+_COLUMNS = """
+p.id, p.email, p.name, p.role,
     array(select m.team from team_members m where m.person_id = p.id order by m.team) as teams,
     p.is_active, p.password_hash, p.tier
-from people p
 """
+_SELECT = f"select {_COLUMNS} from people p"
+_SELECT_AT = f"select {_COLUMNS}, {SELECT} from people p left join tickets t on t.number = $2 where p.id = $1"
 _CHANGED = """
 insert into events (topic, type, at, actor_kind, actor_id, actor_role, internal, person_id, data)
 values ('people', 'person.changed', now(), 'person', $2, $3, true, $1, '{}')
@@ -59,6 +61,13 @@ class PeopleStore:
     async def read(self, person: PersonId) -> PersonRecord | None:
         row = await self._pool.fetchrow(f"{_SELECT} where p.id = $1", person)
         return None if row is None else _person(row)
+
+    async def read_at(self, person: PersonId, number: TicketNumber) -> tuple[PersonRecord | None, Ticket | None]:
+        """A person, and how a ticket stands: what a command is checked by, at one moment and in one trip."""
+        row = await self._pool.fetchrow(_SELECT_AT, person, number)
+        if row is None:
+            return None, None
+        return _person(row), None if row["number"] is None else ticket_of(row)
 
     async def find_by_email(self, email: str) -> PersonRecord | None:
         row = await self._pool.fetchrow(f"{_SELECT} where lower(p.email) = lower($1)", email)
@@ -212,5 +221,6 @@ async def _set_teams(connection: Connection, person: PersonId, teams: tuple[Slug
 
 
 def _person(row: asyncpg.Record) -> PersonRecord:
-    id, email, name, role, teams, is_active, password_hash, tier = row.values()
+    """The person from the first columns of a row."""
+    id, email, name, role, teams, is_active, password_hash, tier = row[: len(PersonRecord._fields)]
     return PersonRecord(id, email, name, Role(role), tuple(teams), is_active, password_hash, tier)

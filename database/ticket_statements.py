@@ -9,8 +9,11 @@ from database.ticket_rows import (
     CLOCK_TYPES,
     CLOCKS_KEPT,
     COLUMNS,
+    SELECT,
 )
 
+RECEIPTS_LOADED = 20
+"""Twice as many commands as the engine lets one workflow have under way."""
 OPENED_ROW = (*COLUMNS, "sla_state", "sla_due_at")
 OPEN = f"""
 with command as (
@@ -37,6 +40,17 @@ with command as (
     insert into start_requests (ticket_number) select ticket_number from command
 )
 select pg_notify('{BELL}', ''), pg_notify('{START_BELL}', '') from command
+"""
+
+LOAD = f"""
+with started as (
+    delete from start_requests where ticket_number = $1
+), last as (
+    select id as command_id, first_revision, revision, fingerprint, at from ticket_commands
+    where ticket_number = $1 and revision > 1 order by revision desc limit {RECEIPTS_LOADED}
+)
+select {SELECT}, (select json_agg(last order by last.revision) from last) as receipts
+from tickets t where number = $1
 """
 
 DONE = """

@@ -3,6 +3,7 @@
 from typing import Any, NoReturn, cast
 
 import asyncpg
+from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 from database.pool import PATIENT_SECONDS, Connection, Pool
@@ -21,7 +22,7 @@ from database.ticket_rows import (
     record_of,
     ticket_of,
 )
-from database.ticket_statements import ASSIGNABLE, DONE, OPEN, OPENED_ROW, record_statement
+from database.ticket_statements import ASSIGNABLE, DONE, LOAD, OPEN, OPENED_ROW, record_statement
 from domain.errors import (
     AssigneeUnavailableError,
     IdempotencyKeyReusedError,
@@ -42,6 +43,8 @@ from domain.ticket_events import (
     TicketOpened,
     TicketSlaChanged,
 )
+
+_RECEIPTS: TypeAdapter[list[Receipt]] = TypeAdapter(list[Receipt])
 
 
 class TicketStore:
@@ -155,14 +158,14 @@ class TicketStore:
             at=change.at,
         )
 
-    async def load(self, number: TicketNumber) -> Ticket | None:
-        """The ticket's state for its workflow, and the end of its start request: from now on it runs."""
-        row = await self._pool.fetchrow(
-            f"with started as (delete from start_requests where ticket_number = $1) "
-            f"select {SELECT} from tickets t where number = $1",
-            number,
-        )
-        return None if row is None else ticket_of(row)
+    async def load(self, number: TicketNumber) -> tuple[Ticket, list[Receipt]] | None:
+        """The ticket's state for its workflow with the receipts of its last commands, oldest first, and the end of its
+        start request: from now on it runs."""
+        row = await self._pool.fetchrow(LOAD, number)
+        if row is None:
+            return None
+        receipts = _RECEIPTS.validate_json(row["receipts"]) if row["receipts"] else []
+        return ticket_of(row), receipts
 
     async def add_text(self, id: TextId, number: TicketNumber, author: PersonId, title: str | None, body: str) -> None:
         """Store a text before the command that names it. Harmless to repeat: an id is stored once."""

@@ -4,8 +4,9 @@ from datetime import datetime
 
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
-from domain.sla_clock import sla_state
-from domain.ticket import Ticket
+from domain.ids import PersonId
+from domain.sla_clock import TicketSla, sla_state
+from domain.ticket import Priority, Slug, Status, Ticket
 
 TICKET_STATUS = SearchAttributeKey.for_keyword("TicketStatus")
 TICKET_PRIORITY = SearchAttributeKey.for_keyword("TicketPriority")
@@ -27,6 +28,14 @@ SEARCH_ATTRIBUTES: dict[str, str] = {key.name: "Datetime" if key is NEXT_DUE_AT 
 
 NOBODY = "none"
 """The value for no team and no assignee: an absent attribute could not be searched for."""
+
+
+SearchedFields = tuple[Status, Priority, Slug | None, PersonId | None, datetime | None, TicketSla | None]
+
+
+def searched_fields(ticket: Ticket) -> SearchedFields:
+    """All that the attributes are made of: where it is the same, they are."""
+    return ticket.status, ticket.priority, ticket.team, ticket.assignee_id, ticket.due_at, ticket.sla
 
 
 def search_attributes(ticket: Ticket) -> TypedSearchAttributes:

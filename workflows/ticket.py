@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import RawValue, RetryPolicy
+from temporalio.common import RawValue, RetryPolicy, TypedSearchAttributes
 from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
     from activities.failures import refusal_of
-    from activities.tickets import Recorded, TicketActivities
+    from activities.tickets import Loaded, Recorded, TicketActivities
     from domain.command_memory import CommandMemory
     from domain.errors import DomainError, InvalidError, RevisionMismatchError, TicketNotFoundError
     from domain.ids import CommandId, TicketNumber, command_id_for_signal, command_id_for_timer
@@ -28,7 +28,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.ticket_events import CommandRefused, TicketChange, TicketLadderClimbed
     from domain.ticket_rules import decide
     from domain.ticket_timers import PendingMoment, describe_wait, pending_moments
-    from workflows.search_attributes import search_attributes
+    from workflows.search_attributes import SearchedFields, search_attributes, searched_fields
 
 QUICK_SECONDS = 2
 QUICK = RetryPolicy(initial_interval=timedelta(milliseconds=50), maximum_attempts=3)
@@ -69,6 +69,8 @@ class TicketWorkflow:
         self._lock = asyncio.Lock()
         self._signals_seen = 0
         self._stuck_at_revision: int | None = None
+        self._searched: SearchedFields | None = None
+        self._earliest: tuple[Ticket, PendingMoment | None] | None = None
 
     @workflow.run
     async def run(self, start: TicketStart) -> str:
@@ -122,7 +124,7 @@ class TicketWorkflow:
 
     @workflow.update(name="reload", description="Take over the database's state; answers with its revision.")
     async def reload(self) -> int:
-        await workflow.wait_condition(lambda: self._is_loaded)
+        await self._loaded()
         async with self._lock:
             await self._load()
         return 0 if self._ticket is None else self._ticket.revision
@@ -154,7 +156,7 @@ class TicketWorkflow:
 
     async def _apply(self, envelope: CommandEnvelope) -> Receipt:
         """Decide, have it recorded, then take it over. What was seen before is answered with its receipt."""
-        await workflow.wait_condition(lambda: self._is_loaded)
+        await self._loaded()
         async with self._lock:
             known = self._memory.find(envelope.id)
             if known is not None:
@@ -217,7 +219,7 @@ class TicketWorkflow:
         (first, *_) = change.events
         activity = TicketActivities.escalate if isinstance(first, TicketLadderClimbed) else TicketActivities.record
         recorded: Recorded = await self._quickly_or_patiently(
-            activity, change, f"revision {change.last_revision}: {first.type}"
+            activity, [change, ticket], f"revision {change.last_revision}: {first.type}"
         )
         receipt = recorded.receipt
         if not receipt.is_repeat:
@@ -227,7 +229,7 @@ class TicketWorkflow:
 
     async def _refuse(self, command_id: CommandId, message: Any, code: str) -> None:
         """Put a refused signal on the timeline."""
-        await workflow.wait_condition(lambda: self._is_loaded)
+        await self._loaded()
         async with self._lock:
             if self._ticket is None or self._memory.find(command_id) is not None:
                 return
@@ -259,22 +261,30 @@ class TicketWorkflow:
             self._show()
 
     async def _load(self) -> None:
-        self._ticket = await self._quickly_or_patiently(TicketActivities.load_ticket, self._number, "load the ticket")
-        self._memory = CommandMemory()  # the database knows every command that it has seen
+        loaded: Loaded | None = await self._quickly_or_patiently(
+            TicketActivities.load_ticket, [self._number], "load the ticket"
+        )
+        self._ticket = None if loaded is None else loaded.ticket
+        self._memory = CommandMemory(receipts=() if loaded is None else loaded.receipts)  # the database knows the rest
         self._is_loaded = True
         self._show()
+
+    async def _loaded(self) -> None:
+        """A condition costs another round of the loop, which asks all of them: so only while it has to load."""
+        if not self._is_loaded:
+            await workflow.wait_condition(lambda: self._is_loaded)
 
     def _is_behind(self, envelope: CommandEnvelope) -> bool:
         """Whether the sender has seen a row that this workflow has not: the change was stored, but worker or engine
         died before it became history."""
         return self._ticket is not None and self._ticket.revision < envelope.row_revision
 
-    async def _quickly_or_patiently(self, activity: Any, argument: Any, summary: str) -> Any:
+    async def _quickly_or_patiently(self, activity: Any, arguments: Sequence[Any], summary: str) -> Any:
         """Try as a local activity, which costs no trip through the task queue; then as a regular one."""
         try:
             return await workflow.execute_local_activity_method(
                 activity,
-                argument,
+                args=arguments,
                 schedule_to_close_timeout=timedelta(seconds=QUICK_SECONDS),
                 retry_policy=QUICK,
                 summary=summary,
@@ -285,7 +295,7 @@ class TicketWorkflow:
         try:
             return await workflow.execute_activity_method(
                 activity,
-                argument,
+                args=arguments,
                 start_to_close_timeout=timedelta(seconds=PATIENT_SECONDS),
                 retry_policy=PATIENT,
                 summary=summary,
@@ -323,9 +333,13 @@ class TicketWorkflow:
         return None
 
     def _next_moment(self) -> PendingMoment | None:
-        if self._ticket is None or self._ticket.revision == self._stuck_at_revision:
+        """The earliest pending moment, looked for once for each state of the ticket: conditions ask for it often."""
+        ticket, known = self._ticket, self._earliest
+        if ticket is None or ticket.revision == self._stuck_at_revision:
             return None
-        return next(iter(pending_moments(self._ticket)), None)
+        if known is None or known[0] is not ticket:
+            known = self._earliest = ticket, next(iter(pending_moments(ticket)), None)
+        return known[1]
 
     def _is_earlier(self, armed: PendingMoment) -> bool:
         moment = self._next_moment()
@@ -383,7 +397,14 @@ class TicketWorkflow:
         """Tell operators: search attributes where they changed, and one line on what the ticket waits for."""
         if self._ticket is None:
             return
-        wanted = search_attributes(self._ticket)
+        searched = searched_fields(self._ticket)
+        if searched != self._searched:  # a reply changes none of them
+            self._searched = searched
+            self._show_attributes(search_attributes(self._ticket))
+        workflow.set_current_details(describe_wait(self._ticket))
+
+    @staticmethod
+    def _show_attributes(wanted: TypedSearchAttributes) -> None:
         present = workflow.info().typed_search_attributes
         updates = [pair.key.value_set(pair.value) for pair in wanted if present.get(pair.key) != pair.value]
         updates += [
@@ -391,7 +412,6 @@ class TicketWorkflow:
         ]
         if updates:
             workflow.upsert_search_attributes(updates)
-        workflow.set_current_details(describe_wait(self._ticket))
 
     def _signal_id(self, message: Any) -> CommandId:
         """A signal's own `id` names its command; without one, its place in this run's order of signals does."""

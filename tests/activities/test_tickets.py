@@ -1,6 +1,6 @@
 """The ticket's two activities: they ask the records, and a refusal comes back as a failure that is not retried."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -8,7 +8,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.failures import refusal_of
-from activities.tickets import Recorded, TicketActivities
+from activities.tickets import Loaded, Recorded, TicketActivities
 from domain.errors import AssigneeUnavailableError, DomainError, RevisionMismatchError, UnknownReferenceError
 from domain.ids import TicketNumber
 from domain.ticket import Ticket
@@ -28,13 +28,10 @@ class FakeRecords:
         self.asked: list[TicketNumber | TicketChange] = []
         self._answer = answer
 
-    async def load(self, number: TicketNumber) -> Ticket | None:
+    async def load(self, number: TicketNumber) -> tuple[Ticket, Sequence[Receipt]] | None:
         self.asked.append(number)
         assert self._answer is None or isinstance(self._answer, Ticket)
-        return self._answer
-
-    async def state(self, number: TicketNumber) -> Ticket | None:
-        return await self.load(number)
+        return None if self._answer is None else (self._answer, [RECEIPT])
 
     async def record(self, change: TicketChange) -> Receipt:
         self.asked.append(change)
@@ -44,24 +41,26 @@ class FakeRecords:
         return self._answer
 
 
-async def run(activity: Callable[[Any], Awaitable[Any]], argument: object) -> Any:
-    return await ActivityEnvironment().run(activity, argument)
+async def run(activity: Callable[..., Awaitable[Any]], *arguments: object) -> Any:
+    return await ActivityEnvironment().run(activity, *arguments)
 
 
 @pytest.mark.parametrize("found", [ticket(), None], ids=["there", "not there"])
 async def test_a_ticket_is_loaded_as_the_records_have_it(found: Ticket | None) -> None:
     records = FakeRecords(found)
 
-    assert await run(TicketActivities(records, NoTerms(), NoSeniors(), NoRollouts()).load_ticket, NUMBER) == found
+    loaded = await run(TicketActivities(records, NoTerms(), NoSeniors(), NoRollouts()).load_ticket, NUMBER)
+
+    assert loaded == (None if found is None else Loaded(ticket=found, receipts=(RECEIPT,)))
     assert records.asked == [NUMBER]
 
 
 async def test_a_change_is_recorded_and_answered_with_its_receipt() -> None:
     records = FakeRecords(RECEIPT)
 
-    assert await run(TicketActivities(records, NoTerms(), NoSeniors(), NoRollouts()).record, ASSIGNED) == Recorded(
-        receipt=RECEIPT
-    )
+    assert await run(
+        TicketActivities(records, NoTerms(), NoSeniors(), NoRollouts()).record, ASSIGNED, ticket()
+    ) == Recorded(receipt=RECEIPT)
     assert records.asked == [ASSIGNED]
 
 
@@ -76,7 +75,9 @@ async def test_a_change_is_recorded_and_answered_with_its_receipt() -> None:
 )
 async def test_a_refusal_is_a_failure_with_its_code_that_is_never_retried(refusal: DomainError) -> None:
     with pytest.raises(ApplicationError) as failure:
-        await run(TicketActivities(FakeRecords(refusal), NoTerms(), NoSeniors(), NoRollouts()).record, ASSIGNED)
+        await run(
+            TicketActivities(FakeRecords(refusal), NoTerms(), NoSeniors(), NoRollouts()).record, ASSIGNED, ticket()
+        )
 
     assert (failure.value.type, failure.value.message) == (refusal.code, refusal.detail)
     assert failure.value.non_retryable
@@ -87,7 +88,7 @@ async def test_a_refusal_is_a_failure_with_its_code_that_is_never_retried(refusa
 @pytest.mark.parametrize("fault", [ConnectionError("the database is away"), ValueError("a bug")], ids=repr)
 async def test_a_fault_stays_a_fault_and_is_retried(fault: Exception) -> None:
     with pytest.raises(type(fault)) as raised:
-        await run(TicketActivities(FakeRecords(fault), NoTerms(), NoSeniors(), NoRollouts()).record, ASSIGNED)
+        await run(TicketActivities(FakeRecords(fault), NoTerms(), NoSeniors(), NoRollouts()).record, ASSIGNED, ticket())
 
     assert raised.value is fault
     assert refusal_of(raised.value) is None

@@ -11,7 +11,7 @@ from joserfc import jwt
 from joserfc.jwk import OctKey, OKPKey
 
 from api.tokens import ALGORITHM, ISSUER, TOKEN_TYPE, AccessTokens, load_or_make_key
-from tests.api.desk_api import ApiDesk, assert_problem
+from tests.api.desk_api import ApiDesk, assert_problem, opened
 
 PASSWORD = "smart-ticketing-demo"
 
@@ -168,6 +168,27 @@ async def test_a_deactivated_person_is_signed_out_at_once(
     await admin.patch(f"/api/users/{person['id']}", json={"is_active": False})
 
     assert_problem(await me(nobody, token), 401, "unauthenticated")
+
+
+async def test_what_a_person_may_do_to_a_ticket_ends_with_the_change_of_their_account(
+    api: ApiDesk, nobody: httpx2.AsyncClient, admin: httpx2.AsyncClient
+) -> None:
+    new = {"email": "moving@example.com", "name": "Moving", "role": "agent", "password": PASSWORD, "teams": ["support"]}
+    person = (await admin.post("/api/users", json=new)).json()
+    token = (await login(nobody, "moving@example.com")).json()["access_token"]
+    number = (await opened(admin, team="support"))["number"]
+
+    async def note() -> httpx2.Response:
+        body, headers = {"body": "hello", "internal": True}, {"Authorization": f"Bearer {token}"}
+        return await nobody.post(f"/api/tickets/{number}/replies", json=body, headers=headers)
+
+    assert (await note()).status_code == 201
+
+    await admin.patch(f"/api/users/{person['id']}", json={"teams": ["billing"]})
+    assert_problem(await note(), 404, "ticket_not_found")
+
+    await admin.patch(f"/api/users/{person['id']}", json={"is_active": False})
+    assert_problem(await note(), 401, "unauthenticated")
 
 
 async def test_the_key_is_kept_and_only_its_owner_may_read_it(api: ApiDesk) -> None:

@@ -68,7 +68,7 @@ class Life:
         return cls(store, await state_of(store, change.number))
 
     async def does(self, command: TicketCommand, at: datetime, by: Actor = BY_AGENT) -> None:
-        await self._activities.record(decide(self.ticket, envelope(command, actor=by), at))
+        await self._activities.record(decide(self.ticket, envelope(command, actor=by), at), self.ticket)
         self.ticket = await state_of(self._store, self.ticket.number)
 
     async def answered(self, at: datetime) -> None:

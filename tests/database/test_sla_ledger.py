@@ -139,7 +139,7 @@ class SlaDesk(NamedTuple):
         if change.events:
             climbs = isinstance(change.events[0], TicketLadderClimbed)
             activity = self.activities.escalate if climbs else self.activities.record
-            await ActivityEnvironment().run(activity, change)
+            await ActivityEnvironment().run(activity, change, ticket)
         after = await state_of(self.store, ticket.number)
         if isinstance(command, TakeTerms) and after.revision > ticket.revision:
             self.taken_over.append(command.rollout_id)

@@ -10,6 +10,7 @@ import pytest
 
 from database.bell import BELL, START_BELL
 from database.pool import Pool
+from database.ticket_statements import RECEIPTS_LOADED
 from database.tickets import TicketStore
 from domain.errors import (
     AssigneeUnavailableError,
@@ -363,8 +364,8 @@ async def test_an_assignee_must_fit_the_team_that_the_change_ends_in(store: Tick
 async def test_loading_gives_the_state_and_ends_the_start_request(pool: Pool, store: TicketStore) -> None:
     ticket, other = await stored_ticket(store), await stored_ticket(store)
 
-    assert await store.load(ticket.number) == ticket
-    assert await store.load(ticket.number) == ticket
+    assert await store.load(ticket.number) == (ticket, [])
+    assert await store.load(ticket.number) == (ticket, [])
     assert [row[0] for row in await pool.fetch("select ticket_number from start_requests")] == [other.number]
 
 
@@ -498,3 +499,14 @@ async def test_a_cycle_that_ended_as_the_next_began_is_not_left_running(pool: Po
 
     rows = await pool.fetch("select cycle, phase, used_seconds, ended_at from sla_clocks order by cycle")
     assert [tuple(row) for row in rows] == [(1, "cancelled", 3600, LATER), (2, "running", 0, None)]
+
+
+async def test_a_ticket_is_loaded_with_the_receipts_of_its_last_commands(store: TicketStore) -> None:
+    ticket = await stored_ticket(store)
+    receipts = []
+    for number in range(RECEIPTS_LOADED + 3):
+        made = decide(ticket, envelope(EditTicket(tags=(f"tag-{number}",)), fingerprint=f"digest {number}"), NOW)
+        receipts.append(await store.record(made))
+        ticket = await state_of(store, ticket.number)
+
+    assert await store.load(ticket.number) == (ticket, receipts[3:])

@@ -1,7 +1,7 @@
 """Records that the tests hold in their hands: in memory, or in front of the real ones and faulty on demand."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from activities.tickets import TicketRecords
 from domain.business_calendar import BusinessCalendar
@@ -31,8 +31,10 @@ class RecordsInMemory:
         self.changes[ticket.number] = []
         return ticket
 
-    async def load(self, number: TicketNumber) -> Ticket | None:
-        return self.tickets.get(number)
+    async def load(self, number: TicketNumber) -> tuple[Ticket, Sequence[Receipt]] | None:
+        ticket = self.tickets.get(number)
+        done = {change.command_id for change in self.changes.get(number, [])}
+        return None if ticket is None else (ticket, [one for id, one in self._receipts.items() if id in done])
 
     async def state(self, number: TicketNumber) -> Ticket | None:
         return self.tickets.get(number)
@@ -68,12 +70,9 @@ class FaultyRecords:
         self.attempts = 0
         self._attempted = asyncio.Condition()
 
-    async def load(self, number: TicketNumber) -> Ticket | None:
+    async def load(self, number: TicketNumber) -> tuple[Ticket, Sequence[Receipt]] | None:
         await self._fail()
         return await self._records.load(number)
-
-    async def state(self, number: TicketNumber) -> Ticket | None:
-        return await self._records.state(number)
 
     async def record(self, change: TicketChange) -> Receipt:
         await self._fail()

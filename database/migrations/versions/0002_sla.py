@@ -166,6 +166,7 @@ TABLES = (
         least(case when status in ('resolved', 'closed') then null else due_at end, sla_due_at)) stored
     """,
     "create index tickets_by_due on tickets (coalesce(next_due_at, 'infinity'), number) where status <> 'closed'",
+    "create index ticket_commands_by_ticket on ticket_commands (ticket_number, revision)",
     "alter table people add column tier text not null default 'standard'",
     "alter table events add column recorded_at timestamptz not null default clock_timestamp()",
 )
@@ -246,6 +247,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("drop index ticket_commands_by_ticket")
     op.execute("alter table events drop column recorded_at")
     op.execute("alter table people drop column tier")
     op.execute("alter table tickets drop column next_due_at")
