@@ -147,7 +147,7 @@ class EventLog:
         """Whether the stream no longer keeps all that came after the cursor."""
         return bool(
             await self._pool.fetchval(
-                "select at < now() - make_interval(days => $3) from events "
+                "select recorded_at < now() - make_interval(days => $3) from events "
                 "where (xid, id) > ($1::text::xid8, $2) order by xid, id limit 1",
                 str(cursor.xid),
                 cursor.id,

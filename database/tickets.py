@@ -230,7 +230,8 @@ class TicketStore:
         """The tickets whose workflows had something recorded up to `seconds` before the last such record."""
         rows = await self._pool.fetch(
             f"select {SELECT} from tickets t where number in (select ticket_number from events where revision > 1 "
-            "and at >= (select max(at) from events where revision > 1) - make_interval(secs => $1)) order by number",
+            "and recorded_at >= (select max(recorded_at) from events where revision > 1) - make_interval(secs => $1)) "
+            "order by number",
             seconds,
             timeout=PATIENT_SECONDS,
         )

@@ -301,7 +301,7 @@ async def test_a_timeline_tells_a_tickets_events_in_their_order_with_their_texts
 async def test_a_cursor_is_too_old_when_what_follows_it_is(log: EventLog, pool: Pool, desk_dsn: str) -> None:
     async with writers(desk_dsn, 1) as (writer,):
         await write(writer, "long ago")
-        await pool.execute("update events set at = now() - interval '20 days'")
+        await pool.execute("update events set recorded_at = now() - interval '20 days'")
         await write(writer, "today")
     old, young = await log.after(BEGINNING)
 

@@ -58,7 +58,9 @@ async def test_what_lies_long_before_the_last_change_is_left_alone(desk: EngineD
     early, late = await desk.running(), await desk.running()
     await stored_unheard(desk, early)
     await stored_unheard(desk, late)
-    await desk.pool.execute("update events set at = at - interval '31 seconds' where ticket_number = $1", early.number)
+    await desk.pool.execute(
+        "update events set recorded_at = recorded_at - interval '31 seconds' where ticket_number = $1", early.number
+    )
 
     changed = [ticket.number for ticket in await desk.store.changed_lately(30)]
 
@@ -139,3 +141,15 @@ async def test_it_looks_at_its_start_and_whenever_the_engine_comes_back(desk: En
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
+
+
+async def test_a_breach_recorded_just_now_is_heard_of_although_it_is_dated_days_ago(
+    desk: EngineDesk, ticket: Ticket
+) -> None:
+    """As after an outage: what a timer brings is dated at the moment at which it was due."""
+    row = await stored_unheard(desk, ticket)
+    await desk.pool.execute(
+        "update events set at = at - interval '3 days' where ticket_number = $1 and revision > 1", ticket.number
+    )
+
+    assert row.number in [found.number for found in await desk.store.changed_lately(30)]
