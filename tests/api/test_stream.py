@@ -239,7 +239,8 @@ async def test_a_cursor_older_than_the_log_keeps_is_answered_with_a_reset(
     api: ApiDesk, server: StreamServer, ticket: dict[str, Any]
 ) -> None:
     row = await api.parts.pool.fetchrow(
-        "update events set recorded_at = recorded_at - make_interval(days => $2) where ticket_number = $1 returning xid::text, id",
+        "update events set recorded_at = recorded_at - make_interval(days => $2) where ticket_number = $1 "
+        "returning xid::text, id",
         ticket["number"],
         api.settings.event_retention_days + 1,
     )
