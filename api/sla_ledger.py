@@ -13,7 +13,7 @@ from domain.access import may_see_internal
 from domain.errors import ForbiddenError
 from domain.ids import TicketNumber
 from domain.sla_clock import Audience, ClockState, Target, TimeKind
-from domain.sla_keeping import Calendars
+from domain.sla_counting import Calendars
 from domain.sla_ledger import (
     MAX_ENTRIES,
     ClockLedger,

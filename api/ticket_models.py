@@ -11,7 +11,7 @@ from database.ticket_rows import TicketRecord
 from domain.access import Reader, allowed_statuses, may_see_internal
 from domain.ids import PersonId, TicketNumber
 from domain.sla_clock import Audience, Clock, ClockState, SlaState, Target, sla_state
-from domain.sla_keeping import Calendars, used_by
+from domain.sla_counting import Calendars, used_by
 from domain.ticket import MAX_BODY, MAX_TITLE, Priority, Slug, Status
 from domain.ticket_commands import Labels, Minutes, Moment
 

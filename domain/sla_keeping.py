@@ -9,25 +9,25 @@ The arithmetic: a clock has used the time of its calendar that passed while it r
 goal, if it keeps running. `docs/sla.md` shows it by examples.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from domain.business_calendar import ALWAYS_OPEN, BusinessCalendar, after_working_time, next_opening, working_time
+from domain.business_calendar import ALWAYS_OPEN, BusinessCalendar, after_working_time, working_time
 from domain.lifecycle import evolve
+from domain.sla_climbing import kept_ladder
 from domain.sla_clock import (
     AUDIENCES,
     TARGETS,
     Audience,
     Clock,
-    ClockKey,
     Phase,
     PlannedWarning,
     Segment,
     Target,
     TicketSla,
 )
-from domain.sla_ladder import LadderRun
+from domain.sla_counting import Calendars, calendar_of
 from domain.sla_policy import Goal, Terms, first_match
 from domain.ticket import Slug, Ticket
 from domain.ticket_commands import BreachTarget, ClimbLadder, WarnOfTarget
@@ -44,8 +44,6 @@ from domain.ticket_events import (
     TicketTermsTakenBack,
 )
 
-Calendars = Callable[[int], BusinessCalendar]
-"""A version of a calendar -> the calendar."""
 _TOUCHING = (
     TicketReplied
     | TicketStatusChanged
@@ -160,14 +158,6 @@ def segment_of(clock: Clock, since: datetime, until: datetime, used: timedelta, 
     )
 
 
-def used_by(clock: Clock, at: datetime, calendars: Calendars) -> timedelta:
-    """What a clock has counted by a moment that is not before its present segment."""
-    if clock.phase != "running":
-        return clock.used
-    calendar = ALWAYS_OPEN if clock.time == "wall" else calendars(clock.calendar_version)
-    return clock.used + working_time(calendar, clock.since, at)
-
-
 def _is_other(sla: TicketSla, terms: Terms | None) -> bool:
     present = (sla.policy_version, sla.calendar_version)
     return present != ((None, None) if terms is None else (terms.policy_version, terms.calendar_version))
@@ -203,7 +193,7 @@ class _Keeper:
             "calendar_version": None if terms is None else terms.calendar_version,
             "zone_data": self._zone_data,
         }
-        ladder = self._kept_ladder(ticket)
+        ladder = kept_ladder(self._sla, ticket, self._terms, self._at, self._business, moves=self.moves_ladder)
         over = tuple(clock for clock in self._ended if self._sla.at(clock.key) is None)
         return Kept(self._sla.model_copy(update={**names, "ladder": ladder}), tuple(self._segments), over)
 
@@ -396,56 +386,12 @@ class _Keeper:
         return after_working_time(self._calendar(clock), self._at, max(left, _NO_TIME))
 
     def _calendar(self, clock: Clock) -> BusinessCalendar:
-        return ALWAYS_OPEN if clock.time == "wall" else self._business(clock.calendar_version)
+        return calendar_of(clock.time, clock.calendar_version, self._business)
 
     def _business(self, version: int) -> BusinessCalendar:
         if self._terms is not None and version == self._terms.calendar_version:
             return self._terms.calendar
         return self._calendars(version)
-
-    def _kept_ladder(self, ticket: Ticket) -> LadderRun | None:
-        """The ladder of an open clock. It begins with the clock, and goes on as it began once a step was taken; before
-        that other terms or another priority bring another ladder, and after it when a rollout asks for that."""
-        run = self._sla.ladder
-        clock = None if run is None else self._sla.at(ClockKey("customer", run.ladder.target, run.cycle))
-        if run is None or clock is None or not clock.is_open or self._begins_anew(run, ticket):
-            run = self._new_ladder(ticket)
-            clock = None if run is None else self._sla.clock("customer", run.ladder.target)
-        elif self.moves_ladder and (other := self._new_ladder(ticket)) is not None:
-            run = run.on(other.ladder, other.policy_version, other.priority)
-        return None if run is None or clock is None else run.model_copy(update={"next_at": self._step_at(run, clock)})
-
-    def _begins_anew(self, run: LadderRun, ticket: Ticket) -> bool:
-        """Whether it is still to take its first step, and there is another one for what the ticket is now."""
-        version = None if self._terms is None else self._terms.policy_version
-        is_other = run.priority != ticket.priority or run.policy_version != version
-        return run.last_at is None and run.ended is None and is_other
-
-    def _new_ladder(self, ticket: Ticket) -> LadderRun | None:
-        terms = self._terms
-        ladder = None if terms is None else terms.policy.ladders.get(ticket.priority)
-        clock = None if ladder is None else self._sla.clock("customer", ladder.target)
-        if terms is None or ladder is None or clock is None or not clock.is_open:
-            return None
-        return LadderRun(
-            ladder=ladder, policy_version=terms.policy_version, priority=ticket.priority.value, cycle=clock.cycle
-        )
-
-    def _step_at(self, run: LadderRun, clock: Clock) -> datetime | None:
-        """When the next step is to be taken, as far as that is known."""
-        step, counts_from = run.next_step, run.counts_from()
-        if step is None:
-            return None
-        if counts_from == "start":
-            left = step.after - used_by(clock, self._at, self._business)
-            at = self._after(clock, left) if clock.phase == "running" else None
-        else:
-            begin = run.last_at if counts_from == "last_step" else clock.breached_at
-            calendar = ALWAYS_OPEN if step.time == "wall" else self._business(clock.calendar_version)
-            at = None if begin is None else after_working_time(calendar, begin, step.after)
-        if at is None or not run.ladder.hold_until_open:
-            return at
-        return next_opening(self._business(clock.calendar_version), at)
 
     def _put(self, clock: Clock) -> None:
         self._sla = self._sla.replacing(clock)

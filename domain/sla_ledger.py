@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from domain.business_calendar import ALWAYS_OPEN, BusinessCalendar, open_intervals
 from domain.sla_clock import Audience, Clock, ClockKey, Segment, Target, TicketSla
-from domain.sla_keeping import Calendars, used_by
+from domain.sla_counting import Calendars, used_by
 from domain.ticket import Status
 from domain.ticket_events import (
     PastChange,

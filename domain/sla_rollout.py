@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from domain.sla_clock import Clock, Segment, TicketSla
-from domain.sla_keeping import Calendars, Kept, follow, segment_of, used_by
+from domain.sla_counting import Calendars, used_by
+from domain.sla_keeping import Kept, follow, segment_of
 from domain.sla_policy import Terms, first_match
 from domain.sla_rules import take_terms
 from domain.ticket import Slug, Ticket

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from domain.business_calendar import time_zone
 from domain.sla_clock import Clock
-from domain.sla_keeping import Calendars
+from domain.sla_counting import Calendars
 from domain.sla_ledger import ClockLedger, Ledger, Stretch, name_of
 from domain.ticket import Status
 

@@ -19,7 +19,8 @@ from domain.business_calendar import ALWAYS_OPEN, BusinessCalendar, Span
 from domain.errors import DomainError
 from domain.lifecycle import opened
 from domain.people import INTEGRATION, TIMER, Actor
-from domain.sla_keeping import begin, used_by
+from domain.sla_counting import used_by
+from domain.sla_keeping import begin
 from domain.sla_ladder import Ladder, LadderStep, RaiseLevel, RaisePriority
 from domain.sla_ledger import ClockLedger, Ledger, calendar_versions, ledger, policy_versions
 from domain.sla_policy import Conditions, Goal, Goals, Pauses, SlaPolicy, first_match

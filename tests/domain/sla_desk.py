@@ -14,7 +14,8 @@ from domain.ids import CommandId
 from domain.lifecycle import apply
 from domain.people import TIMER, Actor
 from domain.sla_clock import Clock, ClockKey, Segment, TicketSla
-from domain.sla_keeping import Kept, asks_for_terms, begin, concerns, follow, terms_for, used_by
+from domain.sla_counting import used_by
+from domain.sla_keeping import Kept, asks_for_terms, begin, concerns, follow, terms_for
 from domain.sla_policy import Terms
 from domain.ticket import Slug, Ticket
 from domain.ticket_commands import TicketCommand

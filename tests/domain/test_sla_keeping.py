@@ -6,7 +6,8 @@ import pytest
 
 from domain.business_calendar import BusinessCalendar, Span, SpecialDay
 from domain.people import Actor, Role
-from domain.sla_keeping import asks_for_terms, concerns, follow, used_by
+from domain.sla_counting import used_by
+from domain.sla_keeping import asks_for_terms, concerns, follow
 from domain.sla_policy import Conditions, Pauses, Terms
 from domain.ticket import Priority, Status
 from domain.ticket_commands import AssignTicket
