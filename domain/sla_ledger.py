@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Literal, NamedTuple
 
-from domain.business_calendar import ALWAYS_OPEN, BusinessCalendar, open_intervals
+from domain.business_calendar import open_intervals
 from domain.sla_clock import Audience, Clock, ClockKey, Segment, Target, TicketSla
-from domain.sla_counting import Calendars, used_by
+from domain.sla_counting import Calendars, calendar_of, used_by
 from domain.ticket import Status
 from domain.ticket_events import (
     PastChange,
@@ -201,10 +201,6 @@ def _used_before(segment: Segment, before: Clock, after: Clock | None) -> timede
     return before.used if adds_up or after is None else after.used - segment.used
 
 
-def _calendar(segment: Segment, calendars: Calendars) -> BusinessCalendar:
-    return ALWAYS_OPEN if segment.time == "wall" else calendars(segment.calendar_version)
-
-
 def _entries(segments: list[tuple[Segment, timedelta]], calendars: Calendars) -> Iterator[LedgerEntry]:
     for segment, used_before in segments:
         if segment.since < segment.until:
@@ -218,7 +214,9 @@ def _split(segment: Segment, used: timedelta, calendars: Calendars) -> Iterator[
         yield LedgerEntry(segment.since, segment.until, "paused", timedelta(), used, segment.why, *versions)
         return
     moment, why = segment.since, segment.why
-    for part in open_intervals(_calendar(segment, calendars), segment.since, segment.until):
+    for part in open_intervals(
+        calendar_of(segment.time, segment.calendar_version, calendars), segment.since, segment.until
+    ):
         if moment < part.start:
             yield LedgerEntry(moment, part.start, "closed", timedelta(), used, why, *versions)
             why = "the calendar opened"
