@@ -10,6 +10,10 @@ TextId = NewType("TextId", UUID)
 CommandId = NewType("CommandId", UUID)
 SlaCalendarId = NewType("SlaCalendarId", int)
 SlaPolicyId = NewType("SlaPolicyId", int)
+ShiftId = NewType("ShiftId", int)
+BreakId = NewType("BreakId", int)
+DecisionId = NewType("DecisionId", UUID)
+"""Names a stored decision of the dispatcher: who was asked, who was not and why."""
 
 _COMMANDS = UUID("5f3c1a52-7d3e-4a38-9d0e-8c5d5a1c7b10")
 

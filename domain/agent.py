@@ -1,0 +1,69 @@
+"""Agents as dispatch sees them: what they can do, how much they carry, and whether they are there."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from domain.ticket import Priority, Slug
+
+MAX_CAPACITY = 1_000
+MAX_CAPACITY_MINUTES = 60 * 24 * 30
+MAX_LEVEL = 5
+USUAL_TICKETS = 20
+"""What an agent carries at once until somebody says otherwise."""
+
+
+class Presence(StrEnum):
+    ONLINE = "online"
+    BUSY = "busy"
+    """There, but takes nothing new."""
+    ON_BREAK = "on_break"
+    AWAY = "away"
+    """Ought to be there, and is not."""
+    OFFLINE = "offline"
+
+
+class BreakKind(StrEnum):
+    LUNCH = "lunch"
+    SHORT_BREAK = "short_break"
+    TRAINING = "training"
+    MEETING = "meeting"
+
+
+Level = Annotated[int, Field(ge=1, le=MAX_LEVEL)]
+"""How well somebody can do something: from 1, has begun, to 5, teaches others."""
+SkillNeed = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}(:[1-5])?$")]
+"""A skill that a ticket needs: `vpn`, or `vpn:3` for at least level 3."""
+Weight = Annotated[float, Field(ge=0, le=100)]
+
+
+def needed(skill: SkillNeed) -> tuple[Slug, int]:
+    """The skill's name and the least level that will do."""
+    name, _, level = skill.partition(":")
+    return name, int(level or 1)
+
+
+class Weights(BaseModel):
+    """How much of a capacity a ticket takes, by its priority: 1 is one ticket."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    low: Weight = 1
+    normal: Weight = 1
+    high: Weight = 1
+    urgent: Weight = 1
+
+    def of(self, priority: Priority) -> float:
+        return float(getattr(self, priority.value))
+
+
+class Capacity(BaseModel):
+    """What an agent carries at once: tickets, weighed by their priority, and minutes of expected work (None: as many
+    as come). Tickets that wait for others (pending, on hold, snoozed, resolved) weigh nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tickets: Annotated[float, Field(ge=0, le=MAX_CAPACITY)] = USUAL_TICKETS
+    minutes: Annotated[int, Field(ge=0, le=MAX_CAPACITY_MINUTES)] | None = None
+    weights: Weights = Weights()
