@@ -11,6 +11,7 @@ from domain.business_calendar import BusinessCalendar
 from domain.errors import DomainError
 from domain.ids import PersonId, TicketNumber
 from domain.lifecycle import apply
+from domain.offer_rules import withdrawn
 from domain.sla_clock import TicketSla
 from domain.sla_keeping import Kept, asks_for_terms, concerns, follow, terms_for
 from domain.sla_ladder import ReassignToSenior
@@ -134,7 +135,10 @@ class TicketActivities:
         senior = await self._seniors.senior_for(ticket, first.skill, first.min_level)
         if senior is None:
             return (TicketSeniorMissing(skill=first.skill, min_level=first.min_level),)
-        return (TicketAssigned(assignee_id=senior, previous_id=ticket.assignee_id),)
+        given = TicketAssigned(
+            assignee_id=senior, previous_id=ticket.assignee_id, assigned_at=change.at, by="ladder", override=True
+        )
+        return (*withdrawn(ticket, keeps=(senior,)), given)
 
     async def _kept(self, before: Ticket, change: TicketChange) -> tuple[TicketEvent, ...]:
         terms = await self._terms.terms_of(before.sla)

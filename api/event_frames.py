@@ -10,7 +10,9 @@ from api.ticket_models import ActorRef, TimelineEntry
 from database.events import EventRecord, StreamCursor, TimelineRecord
 from domain.sla_clock import TicketSla, sla_state
 
-_NOT_SPOKEN = ("type", "wording_id", "text_id", "auto_close_days", "reopen_days", "segments")
+_NOT_SPOKEN = (
+    "type", "wording_id", "text_id", "auto_close_days", "reopen_days", "segments", "passed_by", "decision_id",
+)  # fmt: skip
 
 
 class Event(BaseModel):

@@ -112,7 +112,7 @@ class Feed:
         self._is_healed = False
         self.is_draining = False
 
-    def ring(self) -> None:
+    def ring(self, _: str = "") -> None:
         """Something was committed."""
         self._bell.set()
 

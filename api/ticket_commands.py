@@ -10,6 +10,7 @@ from api.requests import Ask, Asked, AsReader, InDesk, Number
 from api.state import Desk
 from api.ticket_models import (
     Assignment,
+    Claim,
     CommandOut,
     Escalation,
     NewReply,
@@ -25,6 +26,7 @@ from domain.access import check_command
 from domain.errors import TicketNotFoundError
 from domain.ids import CommandId, PersonId
 from domain.ticket_commands import (
+    AcceptOffer,
     AcknowledgeTicket,
     AddReply,
     AdvanceMoment,
@@ -32,6 +34,7 @@ from domain.ticket_commands import (
     CancelMoment,
     ChangeStatus,
     ClaimTicket,
+    DeclineOffer,
     DeescalateTicket,
     EscalateTicket,
     MomentId,
@@ -82,8 +85,8 @@ async def change_status(asked: Ask, body: StatusChange, desk: InDesk) -> Respons
 
 @router.post("/assign", response_model=TicketOut)
 async def assign_ticket(asked: Ask, body: Assignment, desk: InDesk) -> Response:
-    """Give the ticket to somebody of its team."""
-    command = AssignTicket(assignee_id=PersonId(body.assignee))
+    """Give the ticket to somebody of its team. Who carries as much as they can gets more only with `override`."""
+    command = AssignTicket(assignee_id=PersonId(body.assignee), override=body.override)
     return await _do(command, asked, desk)
 
 
@@ -94,9 +97,22 @@ async def unassign_ticket(asked: Ask, desk: InDesk, body: Nothing | None = None)
 
 
 @router.post("/claim", response_model=TicketOut)
-async def claim_ticket(asked: Ask, desk: InDesk, body: Nothing | None = None) -> Response:
-    """Take the ticket oneself; refused when somebody else has it."""
-    return await _do(ClaimTicket(), asked, desk)
+async def claim_ticket(asked: Ask, desk: InDesk, body: Claim | None = None) -> Response:
+    """Take the ticket oneself; refused when somebody else has it, or without `override` when one carries as much as one
+    can."""
+    return await _do(ClaimTicket(override=body is not None and body.override), asked, desk)
+
+
+@router.post("/offer/accept", response_model=TicketOut)
+async def accept_offer(asked: Ask, desk: InDesk, body: Nothing | None = None) -> Response:
+    """Take what was offered to you. The first one gets it; whoever comes later is refused."""
+    return await _do(AcceptOffer(), asked, desk)
+
+
+@router.post("/offer/decline", response_model=TicketOut)
+async def decline_offer(asked: Ask, desk: InDesk, body: Nothing | None = None) -> Response:
+    """Leave to others what was offered to you."""
+    return await _do(DeclineOffer(), asked, desk)
 
 
 @router.post("/escalate", response_model=TicketOut)

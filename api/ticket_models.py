@@ -10,10 +10,11 @@ from api.texts import Line, Text
 from database.ticket_rows import TicketRecord
 from domain.access import Reader, allowed_statuses, may_see_internal
 from domain.ids import PersonId, TicketNumber
+from domain.skill import SkillNeed
 from domain.sla_clock import Audience, Clock, ClockState, SlaState, Target, sla_state
 from domain.sla_counting import Calendars, used_by
 from domain.ticket import MAX_BODY, MAX_TITLE, Priority, Slug, Status
-from domain.ticket_commands import Labels, Minutes, Moment
+from domain.ticket_commands import Labels, Minutes, Moment, Skills
 
 Title = Annotated[Line, Field(max_length=MAX_TITLE)]
 Body = Annotated[Text, Field(max_length=MAX_BODY)]
@@ -33,7 +34,7 @@ class NewTicket(_Input):
     category: Slug = "general"
     team: Slug | None = None
     due_at: Moment | None = None
-    required_skills: Labels = ()
+    required_skills: Skills = Field(default=(), description="`vpn`, or `vpn:3` for at least level 3.")
     estimated_minutes: Minutes | None = None
     tags: Labels = ()
     requester: UUID | None = Field(default=None, description="Whom it is for; the desk may open for others.")
@@ -48,7 +49,7 @@ class TicketEdit(_Input):
     category: Slug | None = None
     team: Slug | None = None
     due_at: Moment | None = None
-    required_skills: Labels | None = None
+    required_skills: Skills | None = None
     estimated_minutes: Minutes | None = None
     tags: Labels | None = None
 
@@ -69,8 +70,16 @@ class StatusChange(_Input):
     status: Status
 
 
+OVERRIDE = "Also when they carry as much as they can; it is noted on the timeline."
+
+
 class Assignment(_Input):
     assignee: UUID
+    override: bool = Field(default=False, description=OVERRIDE)
+
+
+class Claim(_Input):
+    override: bool = Field(default=False, description=OVERRIDE)
 
 
 class Escalation(_Input):
@@ -106,6 +115,14 @@ class SlaClock(BaseModel):
     remaining_seconds: int | None = Field(description="Below zero when it is late; None when it is over.")
 
 
+class OfferOut(BaseModel):
+    """Who may take the ticket; the first one gets it."""
+
+    to: tuple[PersonId, ...]
+    expires_at: datetime
+    hand_over: bool = Field(description="Its owner has it until somebody takes it.")
+
+
 class TicketOut(BaseModel):
     """A ticket."""
 
@@ -118,7 +135,9 @@ class TicketOut(BaseModel):
     team: Slug | None
     requester: PersonRef
     assignee: PersonRef | None
-    required_skills: tuple[Slug, ...]
+    assigned_at: datetime | None
+    offer: OfferOut | None = Field(description="For the desk alone.")
+    required_skills: tuple[SkillNeed, ...]
     estimated_minutes: int | None
     due_at: datetime | None
     tags: tuple[Slug, ...]
@@ -144,7 +163,7 @@ class TicketPageOut(BaseModel):
 
 
 class ActorRef(BaseModel):
-    kind: str = Field(description="person, timer or integration")
+    kind: str = Field(description="person, timer, integration or dispatcher")
     id: PersonId | None
     name: str | None
 
@@ -224,6 +243,13 @@ def _spoken_clock(clock: Clock, now: datetime, calendars: Calendars) -> dict[str
     }
 
 
+def _spoken_offer(record: TicketRecord, reader: Reader) -> dict[str, Any] | None:
+    offer = record.offer
+    if offer is None or not may_see_internal(reader, record):
+        return None
+    return {"to": offer.to, "expires_at": offer.expires_at, "hand_over": offer.is_hand_over}
+
+
 def spoken_ticket(record: TicketRecord, reader: Reader, now: datetime, calendars: Calendars) -> dict[str, Any]:
     """The ticket as this reader sees it: a TicketOut, not yet JSON. A test holds that the model takes it as it is."""
     assignee = None if record.assignee_id is None else {"id": record.assignee_id, "name": record.assignee_name}
@@ -237,6 +263,8 @@ def spoken_ticket(record: TicketRecord, reader: Reader, now: datetime, calendars
         "team": record.team,
         "requester": {"id": record.requester_id, "name": record.requester_name},
         "assignee": assignee,
+        "assigned_at": record.assigned_at,
+        "offer": _spoken_offer(record, reader),
         "required_skills": record.required_skills,
         "estimated_minutes": record.estimated_minutes,
         "due_at": record.due_at,

@@ -1,4 +1,4 @@
-"""Hears NOTIFY on one direct connection. A bell says only "look again"; who hears it reads the tables."""
+"""Hears NOTIFY on one direct connection. A bell says only "look again" and where; who hears it reads the tables."""
 
 import asyncio
 import logging
@@ -12,6 +12,8 @@ BELL = "tickets_changed"
 """The channel that says "look again"; it carries nothing."""
 START_BELL = "start_requested"
 """The channel that says "a workflow is to be started"."""
+DISPATCH_BELL = "dispatch_asked"
+"""The channel that says "a team's dispatcher is to look again"; it carries the team."""
 RETRY_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
@@ -19,10 +21,11 @@ log = logging.getLogger(__name__)
 class Bell:
     """Listens for as long as `run` runs, and reconnects when the connection is lost.
 
-    After every (re)connect all callbacks are called once, for what rang meanwhile.
+    A callback gets what the bell carries. After every (re)connect all are called once with nothing, for what rang
+    meanwhile.
     """
 
-    def __init__(self, dsn: str, callbacks: Mapping[str, Callable[[], None]]) -> None:
+    def __init__(self, dsn: str, callbacks: Mapping[str, Callable[[str], None]]) -> None:
         self._dsn = dsn
         self._callbacks = callbacks
         self.is_connected = False
@@ -42,10 +45,10 @@ class Bell:
         connection.add_termination_listener(lambda _: lost.set())
         try:
             for channel, callback in self._callbacks.items():
-                await connection.add_listener(channel, lambda *_, ring=callback: ring())
+                await connection.add_listener(channel, lambda *heard, ring=callback: ring(heard[-1]))
             self.is_connected = True
             for callback in self._callbacks.values():
-                callback()
+                callback("")
             await lost.wait()
         finally:
             self.is_connected = False

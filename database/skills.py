@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from database.pool import Pool
 from domain.errors import NotFoundError
 from domain.ids import PersonId
+from domain.skill import needed
 from domain.ticket import Slug, Ticket
 
 _SENIOR = """
@@ -29,7 +30,7 @@ class SkillStore:
     async def senior_for(self, ticket: Ticket, skill: Slug | None, min_level: int) -> PersonId | None:
         """Somebody else than the assignee, of the ticket's team, who has the skill at this level: of those the one with
         the fewest open tickets. Without a skill, each that the ticket requires, or any when it requires none."""
-        wanted = [skill] if skill else sorted(set(ticket.required_skills))
+        wanted = [skill] if skill else sorted({needed(one)[0] for one in ticket.required_skills})
         found: PersonId | None = await self._pool.fetchval(_SENIOR, ticket.assignee_id, ticket.team, wanted, min_level)
         return found
 

@@ -9,6 +9,7 @@ from pydantic_core import to_json
 
 from domain.ids import PersonId, TextId, TicketNumber
 from domain.lifecycle import opened
+from domain.offer import Offer
 from domain.sla_clock import Clock, TicketSla, sla_due_at, sla_state
 from domain.ticket import Priority, Slug, Status, Ticket
 from domain.ticket_events import TicketChange, TicketOpened
@@ -51,6 +52,9 @@ class TicketRecord(NamedTuple):
     held_open: bool
     watcher_ids: list[PersonId]
     sla: TicketSla | None
+    assigned_at: datetime | None
+    offer: Offer | None
+    passed_by: list[PersonId]
     title: str
     description: str
     requester_name: str
@@ -82,7 +86,12 @@ def ticket_of(row: asyncpg.Record) -> Ticket:
 def record_of(row: asyncpg.Record) -> TicketRecord:
     """The record from a row of RECORD_SELECT; further columns are ignored."""
     record = TicketRecord._make(row[: len(TicketRecord._fields)])
-    return record._replace(status=_STATUS[record.status], priority=_PRIORITY[record.priority], sla=_sla_of(row["sla"]))
+    return record._replace(
+        status=_STATUS[record.status],
+        priority=_PRIORITY[record.priority],
+        sla=_sla_of(row["sla"]),
+        offer=_offer_of(row["offer"]),
+    )
 
 
 def record_from(ticket: Ticket, names: asyncpg.Record) -> TicketRecord:
@@ -103,13 +112,20 @@ def _ticket(values: dict[str, Any]) -> Ticket:
     values["required_skills"] = tuple(values["required_skills"])
     values["tags"] = tuple(values["tags"])
     values["watcher_ids"] = tuple(values["watcher_ids"])
+    values["passed_by"] = tuple(values["passed_by"])
     if isinstance(values["sla"], str):
         values["sla"] = _sla_of(values["sla"])
+    if isinstance(values["offer"], str):
+        values["offer"] = _offer_of(values["offer"])
     return Ticket.model_construct(_fields_set=None, **values)
 
 
 def _sla_of(data: str | None) -> TicketSla | None:
     return None if data is None else TicketSla.model_validate_json(data)
+
+
+def _offer_of(data: str | None) -> Offer | None:
+    return None if data is None else Offer.model_validate_json(data)
 
 
 def fields_of(ticket: Ticket) -> list[Any]:
@@ -119,6 +135,8 @@ def fields_of(ticket: Ticket) -> list[Any]:
 
 def as_columns(fields: dict[str, Any]) -> dict[str, Any]:
     """Columns and their values for some of the ticket's fields: the clocks come with what is searched and sorted by."""
+    if isinstance(offer := fields.get("offer"), Offer):
+        fields = {**fields, "offer": offer.model_dump_json()}
     sla = fields.get("sla")
     if not isinstance(sla, TicketSla):
         return fields

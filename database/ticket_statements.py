@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from database.bell import BELL, START_BELL
+from database.bell import BELL, DISPATCH_BELL, START_BELL
 from database.ticket_rows import (
     CLOCK_CIRCUMSTANCES,
     CLOCK_FIELDS,
@@ -39,7 +39,9 @@ with command as (
 ), start as (
     insert into start_requests (ticket_number) select ticket_number from command
 )
-select pg_notify('{BELL}', ''), pg_notify('{START_BELL}', '') from command
+select pg_notify('{BELL}', ''), pg_notify('{START_BELL}', ''),
+    (select pg_notify('{DISPATCH_BELL}', team) from ticket where team is not null)
+from command
 """
 
 LOAD = f"""
@@ -84,22 +86,31 @@ _NOTICES = """
 """
 """Writes who hears of the change, under the names of this moment."""
 
+_CALLS = f""",
+    (select count(pg_notify('{DISPATCH_BELL}', called.team)) from (
+        select row.team where row.team is not null
+        union select m.team from team_members m where m.person_id = row.assignee_id or m.person_id = any({{freed}})
+    ) called)"""
+
 
 @cache
-def record_statement(changed: tuple[str, ...], *, tells: bool) -> str:
+def record_statement(changed: tuple[str, ...], *, tells: bool, calls: bool) -> str:
     """One statement that writes these columns of the row: so one transaction and one trip, and no index is touched
-    whose columns stay. Without effect when the row has moved on meanwhile.
+    whose columns stay. Without effect when the row has moved on meanwhile. With `tells` it writes notices, with `calls`
+    it calls the dispatchers of the ticket's team, of its assignee and of those who are freed.
     """
     columns = ", ".join(f"{name} = ${place}" for place, name in enumerate(changed, start=14))
     following = 14 + len(changed)
     clocks = f"${following}::jsonb"
     notices = _NOTICES.format(notices=f"${following + ('sla' in changed)}") if tells else ""
+    freed = f"${following + ('sla' in changed) + tells}::uuid[]"
     keep_clocks = f"""
 ), clocks as (
     insert into sla_clocks (ticket_number, {CLOCK_CIRCUMSTANCES}, {CLOCK_FIELDS})
     select row.number, {CLOCK_CIRCUMSTANCES}, {CLOCK_FIELDS} from row, jsonb_to_recordset({clocks}) as c ({CLOCK_TYPES})
     on conflict (ticket_number, audience, target, cycle) do update set {CLOCKS_KEPT}
 """
+    call = _CALLS.format(freed=freed) if calls else ""
     return f"""
 with row as (
     update tickets set {columns}
@@ -115,7 +126,7 @@ with row as (
     from row, unnest($9::text[], $10::int[], $11::boolean[], $12::uuid[], $13::jsonb[])
         as new (type, revision, internal, text_id, data)
 {keep_clocks if "sla" in changed else ""}{notices})
-select pg_notify('{BELL}', '') from row
+select pg_notify('{BELL}', ''){call} from row
 """
 
 

@@ -6,6 +6,7 @@ import asyncpg
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
+from database.capacity import lease
 from database.pool import PATIENT_SECONDS, Connection, Pool
 from database.ticket_rows import (
     COLUMNS,
@@ -23,6 +24,7 @@ from database.ticket_rows import (
     ticket_of,
 )
 from database.ticket_statements import ASSIGNABLE, DONE, LOAD, OPEN, OPENED_ROW, record_statement
+from domain.dispatch_calls import calls_dispatcher, freed_by
 from domain.errors import (
     AssigneeUnavailableError,
     IdempotencyKeyReusedError,
@@ -102,7 +104,7 @@ class TicketStore:
 
         Harmless to repeat: a command id is stored once, and its second record returns the first one's receipt.
         Raises RevisionMismatchError when the row is at another revision than the change was decided on,
-        AssigneeUnavailableError and UnknownReferenceError when it names someone or something unfit.
+        AssigneeUnavailableError, OverCapacityError and UnknownReferenceError when it names someone or something unfit.
         """
         try:
             async with self._pool.acquire() as connection:
@@ -116,47 +118,15 @@ class TicketStore:
             raise UnfitChangeError(f"The database refuses this change: {error}") from error
 
     async def _record(self, connection: Connection, change: TicketChange) -> Receipt:
-        """Write first and look only when nothing was written: nearly always the row stands where it should."""
         if any(isinstance(event, TicketAssigned | TicketEdited) for event in change.events):
             # What these name is checked, but not again once they are stored: by then it may have become unfit.
-            done = await _done(connection, change)
-            if done is not None:
-                return done
-            await _check_named(connection, change)
-        fields = fields_changed_by(change)
-        changed = as_columns(fields)
-        over = [clock for event in change.events if isinstance(event, TicketSlaChanged) for clock in event.over]
-        clocks = [clock_rows(fields["sla"], over)] if "sla" in fields else []
-        notices = notices_of(change)
-        is_written = await connection.fetchrow(
-            record_statement(tuple(changed), tells=bool(notices)),
-            change.command_id,
-            change.number,
-            change.fingerprint,
-            change.last_revision,
-            change.at,
-            change.actor.kind,
-            change.actor.id,
-            change.actor.role,
-            [event.type for event in change.events],
-            list(range(change.first_revision, change.last_revision + 1)),
-            [event.is_internal for event in change.events],
-            [getattr(event, "text_id", None) or getattr(event, "wording_id", None) for event in change.events],
-            [event.model_dump_json() for event in change.events],
-            *changed.values(),
-            *clocks,
-            *([_notice_rows(notices)] if notices else []),
-        )
-        if is_written is None:
-            # Somebody wrote before us: another change, or this very one.
-            return await _done(connection, change) or _raise_mismatch(change)
-        return Receipt(
-            command_id=change.command_id,
-            first_revision=change.first_revision,
-            revision=change.last_revision,
-            fingerprint=change.fingerprint,
-            at=change.at,
-        )
+            async with connection.transaction():
+                done = await _done(connection, change)
+                if done is not None:
+                    return done
+                await _check_named(connection, change)
+                return await _write(connection, change)
+        return await _write(connection, change)
 
     async def load(self, number: TicketNumber) -> tuple[Ticket, list[Receipt]] | None:
         """The ticket's state for its workflow with the receipts of its last commands, oldest first, and the end of its
@@ -252,6 +222,45 @@ class TicketStore:
         return int(answer.rsplit(maxsplit=1)[-1])
 
 
+async def _write(connection: Connection, change: TicketChange) -> Receipt:
+    """Write first and look only when nothing was written: nearly always the row stands where it should."""
+    fields = fields_changed_by(change)
+    changed = as_columns(fields)
+    over = [clock for event in change.events if isinstance(event, TicketSlaChanged) for clock in event.over]
+    clocks = [clock_rows(fields["sla"], over)] if "sla" in fields else []
+    notices, calls = notices_of(change), calls_dispatcher(change)
+    is_written = await connection.fetchrow(
+        record_statement(tuple(changed), tells=bool(notices), calls=calls),
+        change.command_id,
+        change.number,
+        change.fingerprint,
+        change.last_revision,
+        change.at,
+        change.actor.kind,
+        change.actor.id,
+        change.actor.role,
+        [event.type for event in change.events],
+        list(range(change.first_revision, change.last_revision + 1)),
+        [event.is_internal for event in change.events],
+        [getattr(event, "text_id", None) or getattr(event, "wording_id", None) for event in change.events],
+        [event.model_dump_json() for event in change.events],
+        *changed.values(),
+        *clocks,
+        *([_notice_rows(notices)] if notices else []),
+        *([freed_by(change)] if calls else []),
+    )
+    if is_written is None:
+        # Somebody wrote before us: another change, or this very one.
+        return await _done(connection, change) or _raise_mismatch(change)
+    return Receipt(
+        command_id=change.command_id,
+        first_revision=change.first_revision,
+        revision=change.last_revision,
+        fingerprint=change.fingerprint,
+        at=change.at,
+    )
+
+
 def _notice_rows(notices: list[Notice]) -> str:
     rows = [{"at_revision": one.revision, "kind": one.kind, "hearers": one.to, "who": one.who} for one in notices]
     return to_json(rows).decode()
@@ -288,6 +297,8 @@ async def _check_named(connection: Connection, change: TicketChange) -> None:
     for event in change.events:
         if isinstance(event, TicketAssigned):
             await _check_assignable(connection, event.assignee_id, change)
+            if not event.override:
+                await lease(connection, event.assignee_id, change.number, fields_changed_by(change))
         if isinstance(event, TicketEdited) and event.wording_id is not None:
             await _check_wording(connection, event.wording_id)
 

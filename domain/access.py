@@ -13,9 +13,11 @@ from domain.ticket import Slug, Status
 from domain.ticket_commands import (
     AddReply,
     AdvanceMoment,
+    AssignTicket,
     CancelMoment,
     ChangeStatus,
     EditTicket,
+    OfferTicket,
     OpenTicket,
     TicketCommand,
 )
@@ -116,10 +118,12 @@ def check_command(reader: Reader, command: TicketCommand, ticket: HasAudience) -
     """Raises ForbiddenError when the reader, who may see the ticket, may not do this to it.
 
     Whoever sees a ticket as desk may do every command, except that only supervisors and admins cancel or advance what
-    is to come; its requester may write, reopen, resolve, close what is
+    is to come, and give somebody else more than they can carry; its requester may write, reopen, resolve, close what is
     resolved, and edit the wording, priority, category and due date.
     """
-    if isinstance(command, CancelMoment | AdvanceMoment):
+    if isinstance(command, CancelMoment | AdvanceMoment | OfferTicket):
+        check_supervisor(reader)
+    if isinstance(command, AssignTicket) and command.override and command.assignee_id != reader.id:
         check_supervisor(reader)
     if may_see_internal(reader, ticket):
         return

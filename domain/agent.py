@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from domain.ticket import Priority, Slug
+from domain.ticket import Priority
 
 MAX_CAPACITY = 1_000
 MAX_CAPACITY_MINUTES = 60 * 24 * 30
@@ -33,15 +33,7 @@ class BreakKind(StrEnum):
 
 Level = Annotated[int, Field(ge=1, le=MAX_LEVEL)]
 """How well somebody can do something: from 1, has begun, to 5, teaches others."""
-SkillNeed = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}(:[1-5])?$")]
-"""A skill that a ticket needs: `vpn`, or `vpn:3` for at least level 3."""
 Weight = Annotated[float, Field(ge=0, le=100)]
-
-
-def needed(skill: SkillNeed) -> tuple[Slug, int]:
-    """The skill's name and the least level that will do."""
-    name, _, level = skill.partition(":")
-    return name, int(level or 1)
 
 
 class Weights(BaseModel):

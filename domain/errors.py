@@ -71,6 +71,18 @@ class AlreadyAssignedError(ConflictError):
     code = "already_assigned"
 
 
+class OfferGoneError(ConflictError):
+    """The ticket is not offered to this person, or not any more."""
+
+    code = "offer_gone"
+
+
+class OverCapacityError(ConflictError):
+    """The person carries as much as they can."""
+
+    code = "over_capacity"
+
+
 class AssigneeUnavailableError(ConflictError):
     """The person is no active agent, or not in the ticket's team."""
 

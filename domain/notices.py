@@ -10,9 +10,12 @@ from domain.ticket_events import (
     TicketEscalated,
     TicketEvent,
     TicketLadderClimbed,
+    TicketOffered,
+    TicketOfferWithdrawn,
     TicketSeniorMissing,
     TicketSlaBreached,
     TicketSlaWarned,
+    TicketUnassigned,
 )
 
 Hearers = Literal["owner", "watchers", "team", "role", "person", "webhook"]
@@ -46,6 +49,12 @@ def _hearers(event: TicketEvent, *, by_person: bool) -> Iterator[tuple[Hearers, 
             yield from (("owner", None), ("watchers", None), ("role", "supervisor"))
         case TicketAssigned():
             yield "person", str(event.assignee_id)
+        case TicketUnassigned() if event.reason != "by_hand":
+            yield "person", str(event.previous_id)
+        case TicketOffered():
+            yield from (("person", str(person)) for person in event.offer.to)
+        case TicketOfferWithdrawn():
+            yield from (("person", str(person)) for person in event.withdrawn_from)
         case TicketEscalated() if by_person:
             yield from (("owner", None), ("role", "supervisor"))
         case TicketSeniorMissing():

@@ -1,4 +1,4 @@
-"""Who acts: people with a role, and the timers and integrations that act beside them."""
+"""Who acts: people with a role, and the timers, integrations and the dispatcher that act beside them."""
 
 from enum import StrEnum
 from typing import Literal
@@ -21,17 +21,17 @@ class Role(StrEnum):
 
 
 class Actor(BaseModel):
-    """Whoever acts on a ticket. A person carries id and role; timers and integrations have neither."""
+    """Whoever acts on a ticket. A person carries id and role; all others have neither."""
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Literal["person", "timer", "integration"]
+    kind: Literal["person", "timer", "integration", "dispatcher"]
     id: PersonId | None = None
     role: Role | None = None
 
     @property
     def is_desk(self) -> bool:
-        """Whether the actor speaks for the desk: any person of it, a timer or an integration."""
+        """Whether the actor speaks for the desk: any person of it, and whatever is no person."""
         return self.role is None or self.role.is_desk
 
     @classmethod
@@ -41,3 +41,4 @@ class Actor(BaseModel):
 
 TIMER = Actor(kind="timer")
 INTEGRATION = Actor(kind="integration")
+DISPATCHER = Actor(kind="dispatcher")

@@ -7,6 +7,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from domain.ids import PersonId, TextId, TicketNumber
+from domain.offer import Offer
+from domain.skill import SkillNeed
 from domain.sla_clock import TicketSla, sla_due_at
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
@@ -54,7 +56,7 @@ class Ticket(BaseModel):
     team: Slug | None
     requester_id: PersonId
     assignee_id: PersonId | None = None
-    required_skills: tuple[Slug, ...] = ()
+    required_skills: tuple[SkillNeed, ...] = ()
     estimated_minutes: int | None = None
     due_at: datetime | None = None
     tags: tuple[Slug, ...] = ()
@@ -73,11 +75,20 @@ class Ticket(BaseModel):
     watcher_ids: tuple[PersonId, ...] = ()
     sla: TicketSla | None = None
     """Its clocks; None until it has been matched with the policies."""
+    assigned_at: datetime | None = None
+    offer: Offer | None = None
+    passed_by: tuple[PersonId, ...] = ()
+    """Who declined it, or let an offer pass, since somebody last had it."""
 
     @property
     def is_finished(self) -> bool:
         """Whether the work is over (resolved or closed); it may still be reopened."""
         return self.status in (Status.RESOLVED, Status.CLOSED)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it needs an owner now."""
+        return self.assignee_id is None and self.status in (Status.NEW, Status.OPEN) and not self.snoozed
 
     @property
     def next_due_at(self) -> datetime | None:

@@ -5,12 +5,15 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from domain.ids import CommandId, PersonId, TextId
+from domain.ids import CommandId, DecisionId, PersonId, TextId
+from domain.offer import Offer
 from domain.people import Actor
+from domain.skill import SkillNeed
 from domain.sla_clock import Audience, ClockKey, Target
 from domain.ticket import MAX_ESCALATION_LEVEL, MAX_ESTIMATED_MINUTES, MAX_LABELS, Priority, Slug, Status
 
 Labels = Annotated[tuple[Slug, ...], Field(max_length=MAX_LABELS)]
+Skills = Annotated[tuple[SkillNeed, ...], Field(max_length=MAX_LABELS)]
 Minutes = Annotated[int, Field(ge=1, le=MAX_ESTIMATED_MINUTES)]
 EARLIEST, LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 """No desk plans outside these, and every clock and database can hold what lies between."""
@@ -42,7 +45,7 @@ class OpenTicket(_Command):
     category: Slug = "general"
     team: Slug | None = None
     due_at: Moment | None = None
-    required_skills: Labels = ()
+    required_skills: Skills = ()
     estimated_minutes: Minutes | None = None
     tags: Labels = ()
 
@@ -61,7 +64,7 @@ class EditTicket(_Command):
     category: Slug | None = None
     team: Slug | None = None
     due_at: Moment | None = None
-    required_skills: Labels | None = None
+    required_skills: Skills | None = None
     estimated_minutes: Minutes | None = None
     tags: Labels | None = None
     clear: tuple[Clearable, ...] = ()
@@ -86,19 +89,63 @@ class ChangeStatus(_Command):
     status: Status
 
 
+UnassignReason = Literal["by_hand", "shift_ended", "away", "silent", "deactivated"]
+
+
 class AssignTicket(_Command):
+    """Give to a person. `override`: although they carry as much as they can. `decision_id` names the dispatcher's
+    reasons."""
+
     type: Literal["assign"] = "assign"
     assignee_id: PersonId
+    override: bool = False
+    decision_id: DecisionId | None = None
 
 
 class UnassignTicket(_Command):
+    """Return to the team's queue, at the old place."""
+
     type: Literal["unassign"] = "unassign"
+    reason: UnassignReason = "by_hand"
 
 
 class ClaimTicket(_Command):
-    """Assign to oneself, if nobody else has it."""
+    """Assign to oneself, if nobody else has it. `override`: although one carries as much as one can."""
 
     type: Literal["claim"] = "claim"
+    override: bool = False
+
+
+class OfferTicket(_Command):
+    """Ask these whether they take it, until a moment. `is_hand_over`: its owner keeps it until somebody does."""
+
+    type: Literal["offer"] = "offer"
+    to: Annotated[tuple[PersonId, ...], Field(min_length=1, max_length=50)]
+    expires_at: Moment
+    decision_id: DecisionId | None = None
+    is_hand_over: bool = False
+
+    @property
+    def offer(self) -> Offer:
+        return Offer(**self.model_dump(exclude={"type"}))
+
+
+class AcceptOffer(_Command):
+    """Take what was offered to oneself."""
+
+    type: Literal["accept_offer"] = "accept_offer"
+
+
+class DeclineOffer(_Command):
+    """Leave to others what was offered to oneself."""
+
+    type: Literal["decline_offer"] = "decline_offer"
+
+
+class ExpireOffer(_Command):
+    """The time of an offer is over. A timer's command: without effect when overtaken."""
+
+    type: Literal["expire_offer"] = "expire_offer"
 
 
 class EscalateTicket(_Command):
@@ -203,7 +250,7 @@ class ClimbLadder(_Command):
 
 
 TimerCommand = Annotated[
-    WakeTicket | AutoCloseTicket | WarnOfTarget | BreachTarget | ClimbLadder, Field(discriminator="type")
+    WakeTicket | AutoCloseTicket | WarnOfTarget | BreachTarget | ClimbLadder | ExpireOffer, Field(discriminator="type")
 ]
 """What a moment brings when it comes."""
 TicketCommand = Annotated[
@@ -213,6 +260,10 @@ TicketCommand = Annotated[
     | AssignTicket
     | UnassignTicket
     | ClaimTicket
+    | OfferTicket
+    | AcceptOffer
+    | DeclineOffer
+    | ExpireOffer
     | EscalateTicket
     | DeescalateTicket
     | SnoozeTicket

@@ -8,14 +8,17 @@ from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from domain.ids import CommandId, PersonId, TextId, TicketNumber
+from domain.ids import CommandId, DecisionId, PersonId, TextId, TicketNumber
+from domain.offer import Offer
 from domain.people import Actor
+from domain.skill import SkillNeed
 from domain.sla_clock import Audience, Clock, Segment, Target, TicketSla
 from domain.sla_ladder import StepAction
 from domain.ticket import Priority, Slug, Status
-from domain.ticket_commands import Clearable, MomentId, TimerCommand
+from domain.ticket_commands import Clearable, MomentId, TimerCommand, UnassignReason
 
 StatusReason = Literal["by_hand", "requester_replied", "agent_replied", "auto_closed"]
+AssignedBy = Literal["hand", "claim", "dispatch", "offer", "ladder"]
 WakeReason = Literal["by_hand", "moment_came", "requester_replied", "finished"]
 
 
@@ -37,7 +40,7 @@ class TicketOpened(_Event):
     category: Slug
     team: Slug | None
     due_at: datetime | None
-    required_skills: tuple[Slug, ...]
+    required_skills: tuple[SkillNeed, ...]
     estimated_minutes: int | None
     tags: tuple[Slug, ...]
     auto_close_days: int
@@ -53,7 +56,7 @@ class TicketEdited(_Event):
     priority: Priority | None = None
     category: Slug | None = None
     due_at: datetime | None = None
-    required_skills: tuple[Slug, ...] | None = None
+    required_skills: tuple[SkillNeed, ...] | None = None
     estimated_minutes: int | None = None
     tags: tuple[Slug, ...] | None = None
     clear: tuple[Clearable, ...] = ()
@@ -100,17 +103,68 @@ class TicketStatusChanged(_Event):
 
 
 class TicketAssigned(_Event):
+    """Somebody has the ticket from now on. `override`: whatever they carried already."""
+
     type: Literal["ticket.assigned"] = "ticket.assigned"
-    sets = ("assignee_id",)
+    sets = ("assignee_id", "assigned_at", "offer", "passed_by")
     assignee_id: PersonId
     previous_id: PersonId | None
+    assigned_at: datetime | None = None
+    by: AssignedBy = "hand"
+    override: bool = False
+    decision_id: DecisionId | None = None
+    offer: None = None
+    passed_by: tuple[PersonId, ...] = ()
 
 
 class TicketUnassigned(_Event):
+    """The ticket waits in its team's queue again, at its old place."""
+
     type: Literal["ticket.unassigned"] = "ticket.unassigned"
-    sets = ("assignee_id",)
+    sets = ("assignee_id", "assigned_at")
     assignee_id: None = None
+    assigned_at: None = None
     previous_id: PersonId
+    reason: UnassignReason = "by_hand"
+
+
+class TicketOffered(_Event):
+    """Some may take the ticket until a moment; the first one gets it."""
+
+    type: Literal["ticket.offered"] = "ticket.offered"
+    sets = ("offer",)
+    is_internal = True
+    offer: Offer
+
+
+class TicketOfferDeclined(_Event):
+    type: Literal["ticket.offer_declined"] = "ticket.offer_declined"
+    sets = ("offer", "passed_by")
+    is_internal = True
+    declined_by: PersonId
+    offer: Offer | None
+    passed_by: tuple[PersonId, ...]
+
+
+class TicketOfferExpired(_Event):
+    """Nobody took the ticket in time."""
+
+    type: Literal["ticket.offer_expired"] = "ticket.offer_expired"
+    sets = ("offer", "passed_by")
+    is_internal = True
+    offered_to: tuple[PersonId, ...]
+    offer: None = None
+    passed_by: tuple[PersonId, ...]
+
+
+class TicketOfferWithdrawn(_Event):
+    """Those who were asked need not answer any more: somebody was quicker, or the ticket does not wait any more."""
+
+    type: Literal["ticket.offer_withdrawn"] = "ticket.offer_withdrawn"
+    sets = ("offer",)
+    is_internal = True
+    withdrawn_from: tuple[PersonId, ...]
+    offer: None = None
 
 
 class TicketEscalated(_Event):
@@ -269,6 +323,10 @@ TicketEvent = Annotated[
     | TicketStatusChanged
     | TicketAssigned
     | TicketUnassigned
+    | TicketOffered
+    | TicketOfferDeclined
+    | TicketOfferExpired
+    | TicketOfferWithdrawn
     | TicketEscalated
     | TicketDeescalated
     | TicketSnoozed

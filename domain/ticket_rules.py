@@ -9,11 +9,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from domain import errors, sla_rules
+from domain import errors, offer_rules, sla_rules
 from domain.lifecycle import TRANSITIONS, auto_close_at, reopen_until
 from domain.people import TIMER, Actor
 from domain.ticket import MAX_ESCALATION_LEVEL, Status, Ticket
 from domain.ticket_commands import (
+    AcceptOffer,
     AcknowledgeTicket,
     AddReply,
     AdvanceMoment,
@@ -25,9 +26,12 @@ from domain.ticket_commands import (
     ClaimTicket,
     ClimbLadder,
     CommandEnvelope,
+    DeclineOffer,
     DeescalateTicket,
     EditTicket,
     EscalateTicket,
+    ExpireOffer,
+    OfferTicket,
     SnoozeTicket,
     TakeBackTerms,
     TakeTerms,
@@ -36,6 +40,7 @@ from domain.ticket_commands import (
     WarnOfTarget,
 )
 from domain.ticket_events import (
+    AssignedBy,
     StatusReason,
     TicketAssigned,
     TicketChange,
@@ -101,6 +106,7 @@ def _edit(ticket: Ticket, command: EditTicket, actor: Actor, now: datetime) -> l
         events.append(TicketMoved(team=team, previous=ticket.team))
         if ticket.assignee_id is not None:
             events.append(TicketUnassigned(previous_id=ticket.assignee_id))
+        events += offer_rules.withdrawn(ticket)
     return events
 
 
@@ -140,13 +146,14 @@ def _change_status(ticket: Ticket, command: ChangeStatus, actor: Actor, now: dat
 
 
 def _assign(ticket: Ticket, command: AssignTicket, actor: Actor, now: datetime) -> list[TicketEvent]:
-    if command.assignee_id == ticket.assignee_id:
-        return []
-    return [TicketAssigned(assignee_id=command.assignee_id, previous_id=ticket.assignee_id)]
+    by: AssignedBy = "dispatch" if actor.kind == "dispatcher" else "hand"
+    return _given(ticket, command, by, now)
 
 
 def _unassign(ticket: Ticket, command: UnassignTicket, actor: Actor, now: datetime) -> list[TicketEvent]:
-    return [] if ticket.assignee_id is None else [TicketUnassigned(previous_id=ticket.assignee_id)]
+    if ticket.assignee_id is None:
+        return []
+    return [TicketUnassigned(previous_id=ticket.assignee_id, reason=command.reason)]
 
 
 def _claim(ticket: Ticket, command: ClaimTicket, actor: Actor, now: datetime) -> list[TicketEvent]:
@@ -154,7 +161,38 @@ def _claim(ticket: Ticket, command: ClaimTicket, actor: Actor, now: datetime) ->
         raise errors.AssigneeUnavailableError("Only a person can claim a ticket.")
     if ticket.assignee_id not in (None, actor.id):
         raise errors.AlreadyAssignedError(f"Ticket {ticket.number} has an assignee already.")
-    return _assign(ticket, AssignTicket(assignee_id=actor.id), actor, now)
+    return _given(ticket, AssignTicket(assignee_id=actor.id, override=command.override), "claim", now)
+
+
+def _given(ticket: Ticket, command: AssignTicket, by: AssignedBy, now: datetime) -> list[TicketEvent]:
+    if command.assignee_id == ticket.assignee_id:
+        return []
+    assigned = TicketAssigned(
+        assignee_id=command.assignee_id,
+        previous_id=ticket.assignee_id,
+        assigned_at=now,
+        by=by,
+        override=command.override,
+        decision_id=command.decision_id,
+    )
+    return [*offer_rules.withdrawn(ticket, keeps=(command.assignee_id,)), assigned]
+
+
+def _offer(ticket: Ticket, command: OfferTicket, actor: Actor, now: datetime) -> list[TicketEvent]:
+    _refuse_resolved(ticket, "offered")
+    return offer_rules.offer(ticket, command, now)
+
+
+def _accept(ticket: Ticket, command: AcceptOffer, actor: Actor, now: datetime) -> list[TicketEvent]:
+    return offer_rules.accept(ticket, actor, now)
+
+
+def _decline(ticket: Ticket, command: DeclineOffer, actor: Actor, now: datetime) -> list[TicketEvent]:
+    return offer_rules.decline(ticket, actor, now)
+
+
+def _expire(ticket: Ticket, command: ExpireOffer, actor: Actor, now: datetime) -> list[TicketEvent]:
+    return offer_rules.expire(ticket, now)
 
 
 def _escalate(ticket: Ticket, command: EscalateTicket, actor: Actor, now: datetime) -> list[TicketEvent]:
@@ -182,7 +220,7 @@ def _snooze(ticket: Ticket, command: SnoozeTicket, actor: Actor, now: datetime) 
         raise errors.MomentPassedError("The moment to wake the ticket lies in the past.")
     if ticket.snoozed and ticket.snoozed_until == command.until:
         return []
-    return [TicketSnoozed(snoozed_until=command.until)]
+    return [*offer_rules.withdrawn(ticket), TicketSnoozed(snoozed_until=command.until)]
 
 
 def _wake(ticket: Ticket, command: WakeTicket, actor: Actor, now: datetime) -> list[TicketEvent]:
@@ -225,6 +263,8 @@ def _cancel_moment(ticket: Ticket, command: CancelMoment, actor: Actor, now: dat
     brings = moment.command
     if brings is None:
         raise errors.MomentFixedError("The end of the reopen window is fixed.")
+    if isinstance(brings, ExpireOffer):
+        raise errors.MomentFixedError("An offer ends in its time: assign the ticket, or let the end come now.")
     struck = TicketMomentCancelled(
         moment=moment.id, moment_at=moment.at, brings=brings, held_open=isinstance(brings, AutoCloseTicket)
     )
@@ -254,6 +294,10 @@ _RULES: dict[type[BaseModel], Callable[[Ticket, Any, Actor, datetime], list[Tick
     AssignTicket: _assign,
     UnassignTicket: _unassign,
     ClaimTicket: _claim,
+    OfferTicket: _offer,
+    AcceptOffer: _accept,
+    DeclineOffer: _decline,
+    ExpireOffer: _expire,
     EscalateTicket: _escalate,
     DeescalateTicket: _de_escalate,
     SnoozeTicket: _snooze,
@@ -284,6 +328,8 @@ def _to_status(ticket: Ticket, status: Status, reason: StatusReason, now: dateti
     events: list[TicketEvent] = []
     if ticket.snoozed and status is S.RESOLVED:
         events.append(TicketWoken(reason="finished"))
+    if status in (S.RESOLVED, S.CLOSED):
+        events += offer_rules.withdrawn(ticket)
     changed = TicketStatusChanged(
         status=status,
         previous=ticket.status,

@@ -9,9 +9,19 @@ from domain.lifecycle import auto_close_at, reopen_until
 from domain.sla_clock import PlannedWarning, SlaMoment, sla_moments
 from domain.sla_ladder import LadderRun
 from domain.ticket import Status, Ticket
-from domain.ticket_commands import AutoCloseTicket, BreachTarget, ClimbLadder, TimerCommand, WakeTicket, WarnOfTarget
+from domain.ticket_commands import (
+    AutoCloseTicket,
+    BreachTarget,
+    ClimbLadder,
+    ExpireOffer,
+    TimerCommand,
+    WakeTicket,
+    WarnOfTarget,
+)
 
-TimerKind = Literal["wake", "auto_close", "reopen_window_ends", "sla_warning", "sla_breach", "ladder_step"]
+TimerKind = Literal[
+    "wake", "auto_close", "reopen_window_ends", "sla_warning", "sla_breach", "ladder_step", "offer_expires"
+]
 
 
 class PendingMoment(BaseModel):
@@ -47,6 +57,11 @@ def pending_moments(ticket: Ticket) -> list[PendingMoment]:
     if ticket.status is Status.CLOSED:
         cause = f"may be reopened for {ticket.reopen_days} days"
         moments.append(PendingMoment(at=reopen_until(ticket), kind="reopen_window_ends", cause=cause))
+    if ticket.offer is not None:
+        cause = f"offered to {len(ticket.offer.to)} until then"
+        moments.append(
+            PendingMoment(at=ticket.offer.expires_at, kind="offer_expires", cause=cause, command=ExpireOffer())
+        )
     if ticket.sla is not None:
         moments += [_pending(moment) for moment in sla_moments(ticket.sla)]
         moments += _next_step(ticket.sla.ladder)
@@ -57,6 +72,9 @@ def brought_forward(ticket: Ticket, command: TimerCommand, now: datetime) -> Tic
     """The ticket with the moment that brings this command come already."""
     if isinstance(command, WakeTicket):
         return ticket.model_copy(update={"snoozed_until": now})
+    if isinstance(command, ExpireOffer):
+        offer = None if ticket.offer is None else ticket.offer.model_copy(update={"expires_at": now})
+        return ticket.model_copy(update={"offer": offer})
     sla = ticket.sla
     if sla is None or isinstance(command, AutoCloseTicket):
         return ticket

@@ -35,7 +35,7 @@ class StartRelay:
         self._tickets = tickets
         self._bell = asyncio.Event()
 
-    def ring(self) -> None:
+    def ring(self, _: str = "") -> None:
         """Something was requested."""
         self._bell.set()
 

@@ -21,7 +21,7 @@ class Ears:
         self.heard = 0
         self._more = asyncio.Event()
 
-    def ring(self) -> None:
+    def ring(self, _: str = "") -> None:
         self.heard += 1
         self._more.set()
 
@@ -113,7 +113,7 @@ async def test_a_bell_keeps_trying_while_there_is_no_database(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     logged = asyncio.Event()
-    bell = Bell("postgresql://postgres@127.0.0.1:1/nowhere", {BELL: logged.set})
+    bell = Bell("postgresql://postgres@127.0.0.1:1/nowhere", {BELL: lambda _: logged.set()})
     async with listening(bell):
         while "reconnecting" not in caplog.text:
             await asyncio.sleep(0)

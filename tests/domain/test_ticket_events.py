@@ -2,9 +2,12 @@
 
 from datetime import timedelta
 from typing import get_args
+from uuid import UUID
 
 import pytest
 
+from domain.ids import DecisionId
+from domain.offer import Offer
 from domain.sla_clock import Clock, PlannedWarning, Segment, TicketSla
 from domain.sla_ladder import (
     AddWatcher,
@@ -33,6 +36,10 @@ from domain.ticket_events import (
     TicketMomentCancelled,
     TicketMoved,
     TicketNoted,
+    TicketOfferDeclined,
+    TicketOffered,
+    TicketOfferExpired,
+    TicketOfferWithdrawn,
     TicketOpened,
     TicketReplied,
     TicketSeniorMissing,
@@ -103,6 +110,7 @@ SEGMENT = Segment(
     calendar_version=4,
     zone_data="2026.1",
 )
+OFFER = Offer(to=(AGENT, OTHER_AGENT), expires_at=NOW, decision_id=DecisionId(UUID(int=7)), is_hand_over=True)
 EVENTS: list[TicketEvent] = [
     opening_change(due_at=NOW, at=NOW.replace(year=2029), tags=("vip",), team="support").events[0],
     TicketEdited(priority=Priority.HIGH, due_at=NOW, tags=("vip",), clear=("estimated_minutes",)),
@@ -114,6 +122,10 @@ EVENTS: list[TicketEvent] = [
     ),
     TicketAssigned(assignee_id=AGENT, previous_id=OTHER_AGENT),
     TicketUnassigned(previous_id=AGENT),
+    TicketOffered(offer=OFFER),
+    TicketOfferDeclined(declined_by=AGENT, offer=None, passed_by=(AGENT,)),
+    TicketOfferExpired(offered_to=(AGENT,), passed_by=(AGENT,)),
+    TicketOfferWithdrawn(withdrawn_from=(AGENT, OTHER_AGENT)),
     TicketEscalated(escalation_level=2),
     TicketDeescalated(),
     TicketSnoozed(snoozed_until=NOW),
@@ -163,7 +175,7 @@ def test_a_field_named_like_one_of_the_tickets_is_its_new_value(kind: type[Ticke
         assert shared == set(kind.sets)
 
 
-def test_notes_clocks_and_refusals_are_the_desks() -> None:
+def test_notes_clocks_offers_and_refusals_are_the_desks() -> None:
     assert {kind for kind in KINDS if kind.is_internal} == {
         TicketNoted,
         TicketSlaChanged,
@@ -173,6 +185,10 @@ def test_notes_clocks_and_refusals_are_the_desks() -> None:
         TicketAcknowledged,
         TicketWatched,
         TicketSeniorMissing,
+        TicketOffered,
+        TicketOfferDeclined,
+        TicketOfferExpired,
+        TicketOfferWithdrawn,
         TicketMomentCancelled,
         TicketTermsTaken,
         TicketTermsTakenBack,

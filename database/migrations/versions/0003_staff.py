@@ -62,11 +62,6 @@ STATEMENTS = (
     "alter table tickets add column assigned_at timestamptz",
     "alter table tickets add column offer jsonb",
     "alter table tickets add column passed_by uuid[] not null default '{}'",
-    """
-    update tickets t set assigned_at = coalesce(
-        (select max(e.at) from events e where e.ticket_number = t.number and e.type = 'ticket.assigned'), t.updated_at)
-    where assignee_id is not null
-    """,
     "create index tickets_waiting on tickets (team, number) where assignee_id is null and status in ('new', 'open')",
     """
     create table dispatch_decisions (
