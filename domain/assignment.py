@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from domain.agent import Capacity, Presence, SkillNeed, needed
+from domain.agent import Capacity, Presence
 from domain.ids import PersonId, TicketNumber
+from domain.skill import SkillNeed, needed
 from domain.ticket import Priority, Slug
 
 MAX_SENIORITY = 5

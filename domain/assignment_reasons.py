@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from domain.agent import needed
 from domain.assignment import Candidate, Rule, WaitingTicket, absence, exclusion, lacking
 from domain.assignment_score import Score, ScoreWeights, score
 from domain.ids import PersonId, TicketNumber
+from domain.skill import needed
 
 MOST_NAMED = 50
 """How many candidates and how many excluded agents a record names; the rest is only counted."""

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 
-from domain.agent import SkillNeed
 from domain.assignment import Candidate, WaitingTicket, absence, exclusion, lacking, most_minutes
 from domain.assignment_score import (
     Score,
@@ -24,6 +23,7 @@ from domain.assignment_score import (
     urgency,
 )
 from domain.ids import PersonId, TicketNumber
+from domain.skill import SkillNeed
 from domain.ticket import Slug
 
 MAX_CELLS = 2_000_000

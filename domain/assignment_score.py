@@ -10,8 +10,9 @@ from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from domain.agent import MAX_LEVEL, SkillNeed, Weights, needed
+from domain.agent import MAX_LEVEL, Weights
 from domain.assignment import MAX_SENIORITY, Candidate, WaitingTicket
+from domain.skill import SkillNeed, needed
 from domain.ticket import Slug
 
 _MINUTE = timedelta(minutes=1)
