@@ -19,10 +19,13 @@ from temporalio.worker import (
 )
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.dispatch import DispatchActivities
 from activities.sla_rollouts import RolloutActivities
 from activities.tickets import TicketActivities
-from database.bell import START_BELL, Bell
+from database.bell import DISPATCH_BELL, START_BELL, Bell
+from database.dispatch import DispatchStore
 from database.pool import Pool, open_pool
+from database.shifts import ShiftStore
 from database.skills import SkillStore
 from database.sla_rollouts import RolloutStore
 from database.sla_terms import SlaTermsStore
@@ -30,6 +33,9 @@ from database.starts import StartRequestStore
 from database.tickets import TicketStore
 from settings import Settings
 from workflows.client import DEPLOYMENT, TASK_QUEUE, TicketClient, connect, ensure_search_attributes, tls_config
+from workflows.dispatch import DispatchWorkflow
+from workflows.dispatch_client import DispatchClient
+from workflows.dispatch_relay import DispatchRelay
 from workflows.guard import Guard
 from workflows.recovery import Recovery
 from workflows.relay import StartRelay
@@ -65,7 +71,9 @@ def build_worker(
     """The worker with everything it runs. With a build id its tickets are pinned to it until they continue as new."""
     tickets, terms, rollouts = TicketStore(pool), SlaTermsStore(pool), RolloutStore(pool)
     activities = TicketActivities(tickets, terms, SkillStore(pool), rollouts)
-    rolling = RolloutActivities(rollouts, terms, tickets, TicketClient(client, TELLING_SECONDS, task_queue))
+    telling = TicketClient(client, TELLING_SECONDS, task_queue)
+    rolling = RolloutActivities(rollouts, terms, tickets, telling)
+    dispatching = DispatchActivities(DispatchStore(pool, ShiftStore(pool), terms), telling)
     deployment = None
     if build_id is not None:
         deployment = WorkerDeploymentConfig(
@@ -76,8 +84,14 @@ def build_worker(
     return Worker(
         client,
         task_queue=task_queue,
-        workflows=[TicketWorkflow, RolloutWorkflow],
-        activities=[activities.load_ticket, activities.record, activities.escalate, *rolling.steps],
+        workflows=[TicketWorkflow, DispatchWorkflow, RolloutWorkflow],
+        activities=[
+            activities.load_ticket,
+            activities.record,
+            activities.escalate,
+            dispatching.dispatch_round,
+            *rolling.steps,
+        ],
         interceptors=[Guard()],
         workflow_runner=runner or UnsandboxedWorkflowRunner(),
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
@@ -123,10 +137,13 @@ async def run(settings: Settings) -> None:
     pool = await open_pool(settings.database_dsn, settings.database_pool_size)
     tickets = TicketClient(client, settings.command_timeout_seconds)
     relay = StartRelay(StartRequestStore(pool), tickets)
-    bell = Bell(settings.database_dsn, {START_BELL: relay.ring})
+    dispatching = DispatchRelay(
+        DispatchStore(pool, ShiftStore(pool), SlaTermsStore(pool)), DispatchClient(client, TELLING_SECONDS)
+    )
+    bell = Bell(settings.database_dsn, {START_BELL: relay.ring, DISPATCH_BELL: dispatching.ring})
     async with pool, build_worker(client, pool, settings.worker_build_id):
         log.info("worker runs on %s", settings.temporal_target)
-        await asyncio.gather(relay.run(), bell.run(), Recovery(TicketStore(pool), tickets).run())
+        await asyncio.gather(relay.run(), dispatching.run(), bell.run(), Recovery(TicketStore(pool), tickets).run())
 
 
 async def run_until_stopped(settings: Settings) -> None:

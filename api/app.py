@@ -14,6 +14,7 @@ from fastapi_swagger import patch_fastapi
 from starlette.types import ASGIApp
 
 from api import (
+    assignment,
     auth,
     health,
     people,
@@ -35,9 +36,11 @@ from api.problems import Problem, install
 from api.state import Desk
 from api.tokens import AccessTokens, load_or_make_key
 from database.bell import BELL, Bell
+from database.dispatch import DispatchStore
 from database.events import EventLog
 from database.people import DirectoryStore, PeopleStore
 from database.pool import open_pool
+from database.shifts import ShiftStore
 from database.skills import SkillStore
 from database.sla_calendars import SlaCalendarStore
 from database.sla_figures import SlaFigures
@@ -79,7 +82,7 @@ class DeskApp(FastAPI):
 async def build_desk(settings: Settings) -> Desk:
     """The process's parts. None of them needs the database or the engine to be up yet."""
     pool = await open_pool(settings.database_dsn, settings.database_pool_size)
-    events, people_store = EventLog(pool), PeopleStore(pool)
+    events, people_store, terms = EventLog(pool), PeopleStore(pool), SlaTermsStore(pool)
     feed = Feed(events, people_store)
     api_key = settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None
     client = await connect(
@@ -95,7 +98,8 @@ async def build_desk(settings: Settings) -> Desk:
         pool=pool,
         tickets=TicketStore(pool),
         skills=SkillStore(pool),
-        terms=SlaTermsStore(pool),
+        dispatch=DispatchStore(pool, ShiftStore(pool), terms),
+        terms=terms,
         rollouts=RolloutStore(pool),
         sla_calendars=SlaCalendarStore(pool),
         sla_policies=SlaPolicyStore(pool),
@@ -147,8 +151,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Metrics)
     api = APIRouter(prefix="/api", responses=PROBLEMS)
     for part in (
-        tickets, ticket_commands, timeline, auth, people, sla_ledger, sla_calendars, sla_policies, sla_rollouts,
-        sla_figures, stream,
+        tickets, ticket_commands, timeline, assignment, auth, people, sla_ledger, sla_calendars, sla_policies,
+        sla_rollouts, sla_figures, stream,
     ):  # fmt: skip
         api.include_router(part.router)
     app.include_router(api)

@@ -6,6 +6,7 @@ from api.feed import Feed
 from api.passwords import Passwords
 from api.tokens import AccessTokens
 from database.bell import Bell
+from database.dispatch import DispatchStore
 from database.events import EventLog
 from database.people import DirectoryStore, PeopleStore
 from database.pool import Pool
@@ -30,6 +31,7 @@ class Desk:
     pool: Pool
     tickets: TicketStore
     skills: SkillStore
+    dispatch: DispatchStore
     terms: SlaTermsStore
     rollouts: RolloutStore
     sla_calendars: SlaCalendarStore

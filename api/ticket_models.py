@@ -10,6 +10,7 @@ from api.texts import Line, Text
 from database.ticket_rows import TicketRecord
 from domain.access import Reader, allowed_statuses, may_see_internal
 from domain.ids import PersonId, TicketNumber
+from domain.offer import Offer
 from domain.skill import SkillNeed
 from domain.sla_clock import Audience, Clock, ClockState, SlaState, Target, sla_state
 from domain.sla_counting import Calendars, used_by
@@ -243,10 +244,8 @@ def _spoken_clock(clock: Clock, now: datetime, calendars: Calendars) -> dict[str
     }
 
 
-def _spoken_offer(record: TicketRecord, reader: Reader) -> dict[str, Any] | None:
-    offer = record.offer
-    if offer is None or not may_see_internal(reader, record):
-        return None
+def spoken_offer(offer: Offer) -> dict[str, Any]:
+    """The offer as the desk sees it: an OfferOut."""
     return {"to": offer.to, "expires_at": offer.expires_at, "hand_over": offer.is_hand_over}
 
 
@@ -264,7 +263,7 @@ def spoken_ticket(record: TicketRecord, reader: Reader, now: datetime, calendars
         "requester": {"id": record.requester_id, "name": record.requester_name},
         "assignee": assignee,
         "assigned_at": record.assigned_at,
-        "offer": _spoken_offer(record, reader),
+        "offer": spoken_offer(record.offer) if record.offer and may_see_internal(reader, record) else None,
         "required_skills": record.required_skills,
         "estimated_minutes": record.estimated_minutes,
         "due_at": record.due_at,

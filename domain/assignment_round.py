@@ -111,11 +111,11 @@ class _Round:
         Of a round of more than `max_cells` pairs only the next place of each agent is filled, and only by the most
         urgent tickets.
         """
-        for most in (len(self._open), 1):
-            places = self._places(most)
+        places = self._places(len(self._open))
+        rows = self._rows(places)
+        if len(rows) * len(places) > max_cells:
+            places = self._places(1)
             rows = self._rows(places)
-            if len(rows) * len(places) <= max_cells:
-                break
         rows = rows[: max(1, max_cells // len(places))] if places else []
         chosen = solve([worth for _, worth in rows]) if rows else ()
         found = [(rows[row][1][place], rows[row][0], places[place].column) for row, place in chosen]

@@ -121,11 +121,12 @@ class TicketUnassigned(_Event):
     """The ticket waits in its team's queue again, at its old place."""
 
     type: Literal["ticket.unassigned"] = "ticket.unassigned"
-    sets = ("assignee_id", "assigned_at")
+    sets = ("assignee_id", "assigned_at", "passed_by")
     assignee_id: None = None
     assigned_at: None = None
     previous_id: PersonId
     reason: UnassignReason = "by_hand"
+    passed_by: tuple[PersonId, ...] = ()
 
 
 class TicketOffered(_Event):

@@ -153,7 +153,9 @@ def _assign(ticket: Ticket, command: AssignTicket, actor: Actor, now: datetime) 
 def _unassign(ticket: Ticket, command: UnassignTicket, actor: Actor, now: datetime) -> list[TicketEvent]:
     if ticket.assignee_id is None:
         return []
-    return [TicketUnassigned(previous_id=ticket.assignee_id, reason=command.reason)]
+    is_passed = command.reason in ("by_hand", "silent")  # it shall not come back to them at once
+    passed_by = (ticket.assignee_id,) if is_passed else ()
+    return [TicketUnassigned(previous_id=ticket.assignee_id, reason=command.reason, passed_by=passed_by)]
 
 
 def _claim(ticket: Ticket, command: ClaimTicket, actor: Actor, now: datetime) -> list[TicketEvent]:

@@ -9,7 +9,7 @@ from database.pool import Pool
 from database.tickets import TicketStore
 from domain.errors import OverCapacityError
 from domain.ids import PersonId
-from domain.ticket import Priority, Ticket
+from domain.ticket import Priority, Status, Ticket
 from domain.ticket_commands import AssignTicket, ChangeStatus, SnoozeTicket, TicketCommand
 from domain.ticket_events import TicketAssigned
 from domain.ticket_rules import decide
@@ -65,7 +65,7 @@ async def test_an_override_goes_over_and_is_on_record(pool: Pool, store: TicketS
 
 
 @pytest.mark.parametrize(
-    "command", [ChangeStatus(status="pending"), ChangeStatus(status="resolved"), SnoozeTicket()], ids=str
+    "command", [ChangeStatus(status=Status.PENDING), ChangeStatus(status=Status.RESOLVED), SnoozeTicket()], ids=str
 )
 async def test_what_waits_or_is_over_makes_room_and_what_comes_back_takes_it(
     pool: Pool, store: TicketStore, command: TicketCommand
@@ -78,7 +78,7 @@ async def test_what_waits_or_is_over_makes_room_and_what_comes_back_takes_it(
     if first.snoozed:
         await pool.execute("update tickets set snoozed = false where number = $1", first.number)
     else:
-        await do(store, first, ChangeStatus(status="open"))
+        await do(store, first, ChangeStatus(status=Status.OPEN))
     with pytest.raises(OverCapacityError, match="carries 2 of 1 tickets"):
         await given(store, await stored_ticket(store))
 

@@ -13,6 +13,7 @@ from domain.errors import (
     OfferGoneError,
     TicketResolvedError,
 )
+from domain.ids import PersonId
 from domain.notices import notices_of
 from domain.offer import Offer
 from domain.people import DISPATCHER, TIMER, Actor, Role
@@ -54,7 +55,7 @@ BY_OTHER = Actor.person(OTHER_AGENT, Role.AGENT)
 BOTH = (AGENT, OTHER_AGENT)
 
 
-def offered(*to: object, **changes: object) -> Ticket:
+def offered(*to: PersonId, **changes: object) -> Ticket:
     return ticket(offer=Offer(to=to or BOTH, expires_at=LATER), **changes)
 
 

@@ -1,0 +1,214 @@
+"""What a round of a team's dispatcher looks at, and the reasons that it leaves behind."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import asyncpg
+from pydantic import TypeAdapter
+
+from database.capacity import CARRIED
+from database.pool import PATIENT_SECONDS, Pool
+from database.ticket_rows import SELECT, ticket_of
+from domain.agent import Capacity, Presence, Weights
+from domain.assignment import Candidate
+from domain.assignment_reasons import Decision
+from domain.assignment_score import ScoreWeights
+from domain.business_calendar import ALWAYS_OPEN, BusinessCalendar, after_working_time
+from domain.dispatch import Board, Member, Owned, Queued, TeamRules
+from domain.duty import Duty
+from domain.ids import DecisionId, PersonId, TicketNumber
+from domain.sla_clock import TicketSla
+from domain.ticket import Slug, Ticket
+from domain.ticket_events import TicketAssigned
+
+FAIR_DAYS = 3
+"""How far back the work is counted that agents were given, for fairness."""
+
+_LEVELS: TypeAdapter[dict[Slug, int]] = TypeAdapter(dict[Slug, int])
+_RULES = """
+select slug, strategy, offer_to, offer_seconds, take_back_minutes, usual_minutes, hand_over_minutes, score
+from teams where slug = $1 and is_active
+"""
+_MEMBERS = f"""
+with members as (
+    select p.id from people p join team_members m on m.person_id = p.id and m.team = $1
+    where p.is_active and p.role <> 'requester'
+), carried as (
+    select a.person_id, {CARRIED} where a.person_id in (select id from members) group by a.person_id
+), skilled as (
+    select person_id, jsonb_object_agg(skill, level) as skills from agent_skills
+    where person_id in (select id from members) group by person_id
+), lately as (
+    select t.assignee_id, sum(coalesce(t.estimated_minutes, m.usual_minutes, 15))::int as minutes
+    from tickets t left join teams m on m.slug = t.team
+    where t.assignee_id in (select id from members) and t.assigned_at > $2 group by t.assignee_id
+)
+select a.person_id, a.presence, a.presence_since, a.capacity_tickets, a.capacity_minutes, a.weights, a.seniority,
+    a.specialisations, c.weight, c.minutes, c.tickets, coalesce(s.skills, '{{}}') as skills,
+    coalesce(l.minutes, 0) as minutes_lately
+from agents a join carried c using (person_id) left join skilled s using (person_id)
+left join lately l on l.assignee_id = a.person_id
+order by a.person_id
+"""
+_QUEUED = f"""
+select {SELECT}, (
+    select o.assignee_id from tickets o
+    where o.requester_id = t.requester_id and o.assignee_id is not null and o.number <> t.number
+    order by o.number desc limit 1) as last_contact_id
+from tickets t
+where t.team = $1 and t.assignee_id is null and t.status in ('new', 'open') and not t.snoozed
+    and ($2::bigint is null or t.number = $2)
+order by t.number
+"""
+_OWNED = f"""
+select {SELECT}, $4::int is not null and t.status in ('new', 'open') and not t.snoozed and not exists (
+    select from events e where e.ticket_number = t.number and e.actor_id = t.assignee_id and e.at > t.assigned_at
+) as is_silent
+from tickets t
+where t.team = $1 and t.status not in ('resolved', 'closed')
+    and (t.assignee_id = any($2::uuid[]) or t.assignee_id = any($3::uuid[]) and $4::int is not null)
+order by t.number
+"""
+
+
+class Duties(Protocol):
+    """Where shifts are remembered."""
+
+    async def duties(self, agents: Sequence[PersonId], now: datetime) -> dict[PersonId, Duty]: ...
+
+
+class Calendars(Protocol):
+    """Where calendars are remembered."""
+
+    async def calendars_of(self, slas: Iterable[TicketSla | None]) -> Callable[[int], BusinessCalendar]: ...
+
+
+class DispatchStore:
+    """Reads what dispatch decides on, and keeps its reasons."""
+
+    def __init__(self, pool: Pool, duties: Duties, calendars: Calendars) -> None:
+        self._pool = pool
+        self._duties = duties
+        self._calendars = calendars
+
+    async def teams(self) -> list[Slug]:
+        """The teams that are at work."""
+        return [row["slug"] for row in await self._pool.fetch("select slug from teams where is_active order by slug")]
+
+    async def rules(self, team: Slug) -> TeamRules | None:
+        """How the team's dispatcher works; None when there is no such team at work."""
+        row = await self._pool.fetchrow(_RULES, team)
+        if row is None:
+            return None
+        settings = dict(row)
+        weights = ScoreWeights.model_validate_json(settings.pop("score"))
+        return TeamRules(team=settings.pop("slug"), score=weights, **settings)
+
+    async def board(self, team: Slug, now: datetime) -> Board | None:
+        """What a round of this team looks at: of the tickets that its members own only those of owners who are absent,
+        away or about to leave, or, where silence counts, all. None when there is no such team at work."""
+        rules = await self.rules(team)
+        if rules is None:
+            return None
+        members = await self.members(team, now)
+        leaving = [member.id for member in members if _may_leave(member, rules, now)]
+        rows = await self._pool.fetch(_QUEUED, team, None, timeout=PATIENT_SECONDS)
+        queued = [Queued(ticket_of(row), row["last_contact_id"]) for row in rows]
+        everybody = [member.id for member in members]
+        rows = await self._pool.fetch(
+            _OWNED, team, leaving, everybody, rules.take_back_minutes, timeout=PATIENT_SECONDS
+        )
+        return Board(rules, queued, await self._owned(rows, rules.take_back_minutes), members)
+
+    async def members(self, team: Slug, now: datetime) -> list[Member]:
+        """The team's agents, with what they carry and how they stand to their shifts."""
+        rows = await self._pool.fetch(_MEMBERS, team, now - timedelta(days=FAIR_DAYS))
+        duties = await self._duties.duties([row["person_id"] for row in rows], now)
+        return [_member(row, duties[row["person_id"]]) for row in rows]
+
+    async def queued(self, number: TicketNumber) -> Queued | None:
+        """One waiting ticket; None when it does not wait."""
+        team = await self._pool.fetchval("select team from tickets where number = $1", number)
+        row = await self._pool.fetchrow(_QUEUED, team, number)
+        return None if row is None else Queued(ticket_of(row), row["last_contact_id"])
+
+    async def keep(self, decisions: Sequence[tuple[DecisionId, Decision]], team: Slug) -> None:
+        """Store the reasons before the commands that name them. Harmless to repeat."""
+        await self._pool.executemany(
+            "insert into dispatch_decisions (id, ticket_number, team, at, decision) values ($1, $2, $3, $4, $5) "
+            "on conflict do nothing",
+            [(id, one.ticket, team, one.at, one.model_dump_json()) for id, one in decisions],
+        )
+
+    async def decision_of(self, number: TicketNumber) -> Decision | None:
+        """Why the ticket was last given or offered to whom it was, if the dispatcher decided it."""
+        found = await self._pool.fetchval(
+            "select d.decision from events e left join dispatch_decisions d on d.id = coalesce("
+            "e.data ->> 'decision_id', e.data -> 'offer' ->> 'decision_id')::uuid "
+            "where e.ticket_number = $1 and e.type in ('ticket.assigned', 'ticket.offered') "
+            "order by e.revision desc limit 1",
+            number,
+        )
+        return None if found is None else Decision.model_validate_json(found)
+
+    async def last_assignment(self, number: TicketNumber) -> TicketAssigned | None:
+        """The event by which the ticket was last given to somebody."""
+        found = await self._pool.fetchval(
+            "select data from events where ticket_number = $1 and type = 'ticket.assigned' "
+            "order by revision desc limit 1",
+            number,
+        )
+        return None if found is None else TicketAssigned.model_validate_json(found)
+
+    async def names(self, people: Iterable[PersonId]) -> dict[PersonId, str]:
+        """What these people are called."""
+        rows = await self._pool.fetch("select id, name from people where id = any($1::uuid[])", list(people))
+        return {PersonId(row["id"]): row["name"] for row in rows}
+
+    async def _owned(self, rows: Sequence[asyncpg.Record], take_back_minutes: int | None) -> list[Owned]:
+        tickets = [ticket_of(row) for row in rows]
+        silent = [ticket for ticket, row in zip(tickets, rows, strict=True) if row["is_silent"]]
+        calendars = await self._calendars.calendars_of(ticket.sla for ticket in silent)
+        until = {ticket.number: _silent_at(ticket, take_back_minutes, calendars) for ticket in silent}
+        return [Owned(ticket, until.get(ticket.number)) for ticket in tickets]
+
+
+def _silent_at(ticket: Ticket, minutes: int | None, calendars: Callable[[int], BusinessCalendar]) -> datetime | None:
+    """When an owner who does nothing loses the ticket: after so many minutes in which the desk works."""
+    if minutes is None or ticket.assigned_at is None:
+        return None
+    version = None if ticket.sla is None else ticket.sla.calendar_version
+    calendar = ALWAYS_OPEN if version is None else calendars(version)
+    return after_working_time(calendar, ticket.assigned_at, timedelta(minutes=minutes))
+
+
+def _may_leave(member: Member, rules: TeamRules, now: datetime) -> bool:
+    """Whether tickets of theirs may have to go on."""
+    ends_at = member.duty.shift_ends_at
+    is_leaving = ends_at is not None and ends_at - timedelta(minutes=rules.hand_over_minutes) <= now
+    return member.is_absent or is_leaving or member.candidate.presence is Presence.AWAY
+
+
+def _member(row: asyncpg.Record, duty: Duty) -> Member:
+    presence = Presence(row["presence"])
+    candidate = Candidate(
+        id=PersonId(row["person_id"]),
+        presence=presence,
+        skills=_LEVELS.validate_json(row["skills"]),
+        capacity=Capacity(
+            tickets=row["capacity_tickets"],
+            minutes=row["capacity_minutes"],
+            weights=Weights.model_validate_json(row["weights"]),
+        ),
+        specialisations=frozenset(row["specialisations"]),
+        seniority=row["seniority"],
+        load=row["weight"],
+        load_minutes=row["minutes"],
+        tickets_carried=row["tickets"],
+        on_shift=not duty.is_planned or duty.on_shift or presence is Presence.ONLINE,
+        free_until=duty.free_until,
+        next_on_at=duty.next_on_at,
+        minutes_lately=row["minutes_lately"],
+    )
+    return Member(candidate, duty, row["presence_since"])

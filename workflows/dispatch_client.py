@@ -1,0 +1,53 @@
+"""How the teams' dispatchers are reached."""
+
+from datetime import timedelta
+
+from temporalio.client import Client, RPCError, RPCStatusCode, WorkflowQueryFailedError
+from temporalio.common import WorkflowIDConflictPolicy
+
+from activities.dispatch import RoundReport
+from domain.ticket import Slug
+from workflows.client import TASK_QUEUE, EngineUnavailableError
+from workflows.dispatch import DispatchStart, DispatchWorkflow
+
+
+def dispatcher_id(team: Slug) -> str:
+    return f"dispatch-{team}"
+
+
+class DispatchClient:
+    """Calls dispatchers, and starts those that do not run."""
+
+    def __init__(self, client: Client, timeout_seconds: float, task_queue: str = TASK_QUEUE) -> None:
+        self._client = client
+        self._timeout = timedelta(seconds=timeout_seconds)
+        self.task_queue = task_queue
+
+    async def look(self, team: Slug) -> None:
+        """Have the team's dispatcher look again. Harmless to repeat. Raises EngineUnavailableError."""
+        try:
+            await self._client.start_workflow(
+                DispatchWorkflow.run,
+                DispatchStart(team=team),
+                id=dispatcher_id(team),
+                task_queue=self.task_queue,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                start_signal="look",
+                static_summary=f"gives team {team} its tickets",
+                rpc_timeout=self._timeout,
+            )
+        except (RPCError, RuntimeError) as error:
+            raise EngineUnavailableError(str(error)) from error
+
+    async def last_round(self, team: Slug) -> RoundReport | None:
+        """What the dispatcher's last round came to; None when there was none."""
+        handle = self._client.get_workflow_handle(dispatcher_id(team))
+        try:
+            found: RoundReport | None = await handle.query(
+                "last_round", result_type=RoundReport, rpc_timeout=self._timeout
+            )
+        except (RPCError, RuntimeError, WorkflowQueryFailedError) as error:
+            if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
+                return None
+            raise EngineUnavailableError(str(error)) from error
+        return found
