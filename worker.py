@@ -26,9 +26,9 @@ from database.bell import DISPATCH_BELL, START_BELL, Bell
 from database.dispatch import DispatchStore
 from database.pool import Pool, open_pool
 from database.shifts import ShiftStore
-from database.skills import SkillStore
 from database.sla_rollouts import RolloutStore
 from database.sla_terms import SlaTermsStore
+from database.staff import StaffStore
 from database.starts import StartRequestStore
 from database.tickets import TicketStore
 from settings import Settings
@@ -70,7 +70,7 @@ def build_worker(
 ) -> Worker:
     """The worker with everything it runs. With a build id its tickets are pinned to it until they continue as new."""
     tickets, terms, rollouts = TicketStore(pool), SlaTermsStore(pool), RolloutStore(pool)
-    activities = TicketActivities(tickets, terms, SkillStore(pool), rollouts)
+    activities = TicketActivities(tickets, terms, StaffStore(pool, ShiftStore(pool)), rollouts)
     telling = TicketClient(client, TELLING_SECONDS, task_queue)
     rolling = RolloutActivities(rollouts, terms, tickets, telling)
     dispatching = DispatchActivities(DispatchStore(pool, ShiftStore(pool), terms), telling)

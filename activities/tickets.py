@@ -1,6 +1,7 @@
 """Loads and records tickets for their workflows."""
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -17,6 +18,7 @@ from domain.sla_keeping import Kept, asks_for_terms, concerns, follow, terms_for
 from domain.sla_ladder import ReassignToSenior
 from domain.sla_policy import Terms
 from domain.sla_rollout import FormerClocks, restored
+from domain.sla_rules import hold
 from domain.ticket import Slug, Ticket
 from domain.ticket_commands import Receipt
 from domain.ticket_events import (
@@ -49,9 +51,10 @@ class SlaTerms(Protocol):
     async def calendars_of(self, slas: Iterable[TicketSla | None]) -> Callable[[int], BusinessCalendar]: ...
 
 
-class Seniors(Protocol):
-    """Who can be given what needs a senior agent."""
+class Staff(Protocol):
+    """Who can be given what needs a senior agent, and when somebody of a team is there."""
 
+    async def staffed_at(self, team: Slug, at: datetime) -> datetime: ...
     async def senior_for(self, ticket: Ticket, skill: Slug | None, min_level: int) -> PersonId | None: ...
 
 
@@ -72,22 +75,24 @@ class Loaded(BaseModel):
 
 
 class Recorded(BaseModel):
-    """What a change came to, and the events that it entailed beyond those that were decided."""
+    """What a change came to: the events that it entailed beyond those that were decided, or what came instead."""
 
     model_config = ConfigDict(frozen=True)
 
     receipt: Receipt
     entailed: tuple[TicketEvent, ...] = ()
+    instead: tuple[TicketEvent, ...] | None = None
+    """What was stored instead of what was decided, if something else was."""
 
 
 class TicketActivities:
     """All are harmless to retry: loading changes nothing that loading again would, and a change is stored once under
     its command's id."""
 
-    def __init__(self, records: TicketRecords, terms: SlaTerms, seniors: Seniors, former: FormerTerms) -> None:
+    def __init__(self, records: TicketRecords, terms: SlaTerms, staff: Staff, former: FormerTerms) -> None:
         self._records = records
         self._terms = terms
-        self._seniors = seniors
+        self._staff = staff
         self._former = former
 
     @activity.defn
@@ -112,14 +117,28 @@ class TicketActivities:
 
     @activity.defn
     async def escalate(self, change: TicketChange, before: Ticket) -> Recorded:
-        """Take a step of the escalation ladder: like `record`, but first give the ticket to whom the step asks for."""
+        """Take a step of the escalation ladder: like `record`, but first give the ticket to whom the step asks for, or
+        put the step off when the ladder holds until somebody of the team is there."""
         try:
+            held = await self._held(before, change)
+            if held is not None:
+                return Recorded(receipt=await self._records.record(held), instead=held.events)
             given = await self._reassigned(apply(before, change), change)
             kept = await self._kept(before, change.followed_by(*given))
             entailed = (*given, *kept)
             return Recorded(receipt=await self._records.record(change.followed_by(*entailed)), entailed=entailed)
         except DomainError as error:
             raise failure_of(error) from error
+
+    async def _held(self, before: Ticket, change: TicketChange) -> TicketChange | None:
+        """The change that puts the step off; None when it is to be taken. What a person lets come now is taken."""
+        run = None if before.sla is None else before.sla.ladder
+        if run is None or not run.ladder.hold_until_staffed or before.team is None or change.actor.kind != "timer":
+            return None
+        until = await self._staff.staffed_at(before.team, change.at)
+        if until <= change.at:
+            return None
+        return change.model_copy(update={"events": tuple(hold(before, until))})
 
     async def _reassigned(self, ticket: Ticket, change: TicketChange) -> tuple[TicketEvent, ...]:
         wanted = [
@@ -132,7 +151,7 @@ class TicketActivities:
         if not wanted:
             return ()
         (first, *_) = wanted
-        senior = await self._seniors.senior_for(ticket, first.skill, first.min_level)
+        senior = await self._staff.senior_for(ticket, first.skill, first.min_level)
         if senior is None:
             return (TicketSeniorMissing(skill=first.skill, min_level=first.min_level),)
         given = TicketAssigned(

@@ -94,6 +94,7 @@ class SlaLadderAction(_Input):
     skill: Slug | None = None
     min_level: int | None = None
     url: WebAddress | None = None
+    on_shift: bool | None = None
 
     @field_validator("type")
     @classmethod
@@ -126,6 +127,9 @@ class SlaLadder(_Input):
     steps: Annotated[list[SlaLadderStep], Field(min_length=1, max_length=MAX_STEPS)]
     repeats: Annotated[int, Field(ge=0, le=MAX_REPEATS)] = 0
     hold_until_open: bool = Field(default=False, description="No step is taken while the desk is closed.")
+    hold_until_staffed: bool = Field(
+        default=False, description="No step is taken while nobody of the ticket's team is there."
+    )
 
 
 class SlaPolicyBody(_Input):

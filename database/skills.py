@@ -1,24 +1,11 @@
-"""What agents can do, and who is senior in it."""
+"""What agents can do."""
 
 from collections.abc import Mapping
 
 from database.pool import Pool
 from domain.errors import NotFoundError
 from domain.ids import PersonId
-from domain.skill import needed
-from domain.ticket import Slug, Ticket
-
-_SENIOR = """
-select p.id from people p
-where p.is_active and p.role <> 'requester' and p.id is distinct from $1
-    and ($2::text is null or exists (select from team_members m where m.person_id = p.id and m.team = $2))
-    and case when cardinality($3::text[]) = 0
-        then exists (select from agent_skills s where s.person_id = p.id and s.level >= $4)
-        else (select count(*) from agent_skills s
-            where s.person_id = p.id and s.level >= $4 and s.skill = any($3)) = cardinality($3) end
-order by (select count(*) from tickets t where t.assignee_id = p.id and t.status not in ('resolved', 'closed')), p.id
-limit 1
-"""
+from domain.ticket import Slug
 
 
 class SkillStore:
@@ -26,13 +13,6 @@ class SkillStore:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-
-    async def senior_for(self, ticket: Ticket, skill: Slug | None, min_level: int) -> PersonId | None:
-        """Somebody else than the assignee, of the ticket's team, who has the skill at this level: of those the one with
-        the fewest open tickets. Without a skill, each that the ticket requires, or any when it requires none."""
-        wanted = [skill] if skill else sorted({needed(one)[0] for one in ticket.required_skills})
-        found: PersonId | None = await self._pool.fetchval(_SENIOR, ticket.assignee_id, ticket.team, wanted, min_level)
-        return found
 
     async def of(self, person: PersonId) -> dict[Slug, int]:
         """Skill -> level. Raises NotFoundError when the person is nobody of the desk."""

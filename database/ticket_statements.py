@@ -77,6 +77,12 @@ _NOTICES = """
             where m.person_id = p.id and m.team = coalesce(h.who, h.team))
         when 'role' then p.role = h.who and (p.role <> 'agent'
             or exists (select from team_members m where m.person_id = p.id and m.team = h.team))
+        when 'role_there' then p.role = h.who and (p.role <> 'agent'
+            or exists (select from team_members m where m.person_id = p.id and m.team = h.team))
+            and (exists (select from agents a where a.person_id = p.id and a.presence in ('online', 'busy', 'on_break'))
+            or not exists (select from people o join agents a on a.person_id = o.id
+                where o.is_active and o.role = h.who and a.presence in ('online', 'busy', 'on_break') and (
+                o.role <> 'agent' or exists (select from team_members m where m.person_id = o.id and m.team = h.team))))
         when 'person' then p.id::text = h.who
         end
     union all

@@ -18,8 +18,9 @@ from domain.ticket_events import (
     TicketUnassigned,
 )
 
-Hearers = Literal["owner", "watchers", "team", "role", "person", "webhook"]
-"""`owner`: the ticket's assignee, or everybody of its team while it has none."""
+Hearers = Literal["owner", "watchers", "team", "role", "role_there", "person", "webhook"]
+"""`owner`: the ticket's assignee, or everybody of its team while it has none; `role_there`: of the role only who is
+there, or all when nobody is."""
 
 
 class Notice(NamedTuple):
@@ -66,7 +67,7 @@ def _hearers(event: TicketEvent, *, by_person: bool) -> Iterator[tuple[Hearers, 
 def _called(action: StepAction) -> tuple[Hearers, str | None] | None:
     match action:
         case NotifyRole():
-            return "role", action.role
+            return "role_there" if action.on_shift else "role", action.role
         case NotifyPerson():
             return "person", str(action.person_id)
         case NotifyTeam():

@@ -35,10 +35,12 @@ class RaisePriority(_Frozen):
 
 
 class NotifyRole(_Frozen):
-    """Everybody with the role hears; of agents those of the ticket's team."""
+    """Everybody with the role hears; of agents those of the ticket's team. `on_shift`: of them only who is there at
+    that moment, or all when nobody is."""
 
     type: Literal["notify_role"] = "notify_role"
     role: Literal["agent", "supervisor", "admin"]
+    on_shift: bool = False
 
 
 class NotifyPerson(_Frozen):
@@ -96,12 +98,14 @@ class LadderStep(_Frozen):
 
 class Ladder(_Frozen):
     """The steps of the customer's clock for `target`, in order. After the last one they begin again `repeats` times;
-    then each step is counted from the one before it. `hold_until_open`: no step is taken while the desk is closed."""
+    then each step is counted from the one before it. `hold_until_open`: no step is taken while the desk is closed.
+    `hold_until_staffed`: nor while nobody of the ticket's team is there."""
 
     target: Literal["first_response", "next_response", "resolution"] = "first_response"
     steps: Annotated[tuple[LadderStep, ...], Field(min_length=1, max_length=MAX_STEPS)]
     repeats: Annotated[int, Field(ge=0, le=MAX_REPEATS)] = 0
     hold_until_open: bool = False
+    hold_until_staffed: bool = False
 
     @model_validator(mode="after")
     def _has_a_beginning(self) -> Self:
@@ -164,6 +168,10 @@ class LadderRun(_Frozen):
             ended = self.ended or "at_its_end"
             return self.model_copy(update={**changes, "round": 1, "step": 0, "next_at": None, "ended": ended})
         return self.model_copy(update={**changes, "round": round + 1, "step": step, "ended": None})
+
+    def held(self, until: datetime) -> "LadderRun":
+        """With its next step put off."""
+        return self.model_copy(update={"next_at": until})
 
     def stopped(self, why: Outcome) -> "LadderRun":
         """Without further steps."""

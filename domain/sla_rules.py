@@ -16,6 +16,7 @@ from domain.ticket_events import (
     TicketEscalated,
     TicketEvent,
     TicketLadderClimbed,
+    TicketLadderHeld,
     TicketSlaBreached,
     TicketSlaWarned,
     TicketTermsTaken,
@@ -53,6 +54,14 @@ def climb(ticket: Ticket, command: ClimbLadder, now: datetime) -> list[TicketEve
     sla = ticket.sla.model_copy(update={"ladder": run.climbed(now)})
     events: list[TicketEvent] = [TicketLadderClimbed(round=run.round, step=run.step, actions=step.actions, sla=sla)]
     return events + _acted(ticket, step.actions)
+
+
+def hold(ticket: Ticket, until: datetime) -> list[TicketEvent]:
+    """The next step of the ladder is put off; nothing when there is none."""
+    run = None if ticket.sla is None else ticket.sla.ladder
+    if ticket.sla is None or run is None or run.next_at is None:
+        return []
+    return [TicketLadderHeld(until=until, sla=ticket.sla.model_copy(update={"ladder": run.held(until)}))]
 
 
 def has_climbed(ticket: Ticket) -> bool:

@@ -248,6 +248,16 @@ class TicketLadderClimbed(_Event):
     sla: TicketSla
 
 
+class TicketLadderHeld(_Event):
+    """The next step of the escalation ladder was put off: nobody of the team was there to hear of it."""
+
+    type: Literal["ticket.ladder_held"] = "ticket.ladder_held"
+    sets = ("sla",)
+    is_internal = True
+    until: datetime
+    sla: TicketSla
+
+
 class TicketAcknowledged(_Event):
     """Somebody took the escalation on: its ladder goes no further."""
 
@@ -336,6 +346,7 @@ TicketEvent = Annotated[
     | TicketSlaWarned
     | TicketSlaBreached
     | TicketLadderClimbed
+    | TicketLadderHeld
     | TicketAcknowledged
     | TicketWatched
     | TicketSeniorMissing

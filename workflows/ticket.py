@@ -223,7 +223,8 @@ class TicketWorkflow:
         )
         receipt = recorded.receipt
         if not receipt.is_repeat:
-            return receipt, apply(ticket, change.followed_by(*recorded.entailed))
+            done = change if recorded.instead is None else change.model_copy(update={"events": recorded.instead})
+            return receipt, apply(ticket, done.followed_by(*recorded.entailed))
         await self._load()  # an attempt whose worker or engine died had stored it: the row says what it came to
         return receipt, self._ticket or ticket
 

@@ -145,3 +145,15 @@ async def test_requesters_hear_nothing_of_the_desks_clocks(store: TicketStore, p
 
     assert PEOPLE[REQUESTER][0] not in [who for who, _ in await told(pool, ticket)]
     assert PEOPLE[SUPERVISOR][0] in [who for who, _ in await told(pool, ticket)]
+
+
+async def test_of_those_on_shift_only_who_is_there_hears_or_all_when_nobody_is(
+    store: TicketStore, pool: Pool, ticket: Ticket
+) -> None:
+    on_shift = climbed(NotifyRole(role="agent", on_shift=True))
+    await happens(store, ticket, on_shift)
+    assert await told(pool, ticket) == [("agent", 2), ("other agent", 2)]
+
+    await pool.execute("update agents set presence = 'on_break' where person_id = $1", AGENT)
+    await happens(store, ticket.model_copy(update={"revision": 2}), on_shift)
+    assert await told(pool, ticket) == [("agent", 2), ("agent", 3), ("other agent", 2)]

@@ -11,9 +11,10 @@ from temporalio.testing import ActivityEnvironment
 from activities.tickets import TicketActivities
 from database.events import EventLog
 from database.pool import Pool, open_pool
-from database.skills import SkillStore
+from database.shifts import ShiftStore
 from database.sla_rollouts import RolloutStore
 from database.sla_terms import SlaTermsStore
+from database.staff import StaffStore
 from database.tickets import TicketStore
 from domain.business_calendar import ALWAYS_OPEN, BusinessCalendar, Span
 from domain.errors import DomainError
@@ -197,7 +198,7 @@ async def desk(database_dsn: str) -> AsyncIterator[SlaDesk]:
             policy.model_dump_json(),
         )
     store, terms, rollouts = TicketStore(pool), SlaTermsStore(pool), RolloutStore(pool)
-    yield SlaDesk([], pool, store, terms, TicketActivities(store, terms, SkillStore(pool), rollouts))
+    yield SlaDesk([], pool, store, terms, TicketActivities(store, terms, StaffStore(pool, ShiftStore(pool)), rollouts))
     await pool.close()
 
 

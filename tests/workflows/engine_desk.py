@@ -13,7 +13,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from activities.tickets import Seniors, SlaTerms, TicketActivities, TicketRecords
+from activities.tickets import SlaTerms, Staff, TicketActivities, TicketRecords
 from database.pool import Pool, open_pool
 from database.tickets import TicketStore
 from domain.ids import TextId, TicketNumber
@@ -122,7 +122,7 @@ async def tickets_worker(
     records: TicketRecords,
     task_queue: str,
     terms: SlaTerms | None = None,
-    seniors: Seniors | None = None,
+    seniors: Staff | None = None,
     **options: Any,
 ) -> AsyncIterator[None]:
     """A worker whose tickets are remembered elsewhere than in the database."""

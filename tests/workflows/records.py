@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 
 from activities.tickets import TicketRecords
 from domain.business_calendar import BusinessCalendar
@@ -114,7 +115,10 @@ class NoTerms:
 
 
 class NoSeniors:
-    """A desk without senior agents."""
+    """A desk without senior agents, where somebody of each team is always there."""
+
+    async def staffed_at(self, team: Slug, at: datetime) -> datetime:
+        return at
 
     async def senior_for(self, ticket: Ticket, skill: Slug | None, min_level: int) -> PersonId | None:
         return None

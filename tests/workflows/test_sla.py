@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from temporalio.api.enums.v1 import EventType
@@ -54,11 +55,15 @@ LADDER = Ladder(
     repeats=1,
 )
 WITH_A_LADDER = ROUND_THE_CLOCK.model_copy(update={"ladders": {Priority.NORMAL: LADDER}})
+WITH_A_PATIENT_LADDER = ROUND_THE_CLOCK.model_copy(
+    update={"ladders": {Priority.NORMAL: LADDER.model_copy(update={"hold_until_staffed": True, "repeats": 0})}}
+)
 TERMS = {
     1: Terms(1, 1, ROUND_THE_CLOCK, 1, ALWAYS_OPEN, "test"),
     2: Terms(2, 2, IN_THE_OFFICE, 2, OFFICE, "test"),
     3: Terms(3, 3, WITH_A_LADDER, 3, ALWAYS_OPEN, "test"),
     4: Terms(4, 4, ALL_AT_ONCE, 1, ALWAYS_OPEN, "test"),
+    5: Terms(5, 5, WITH_A_PATIENT_LADDER, 3, ALWAYS_OPEN, "test"),
 }
 
 
@@ -81,23 +86,31 @@ class FixedTerms:
 
 
 class OneSenior:
-    """The senior agent of this desk, who knows networks."""
+    """The senior agent of this desk, who knows networks; of team `network` nobody is there before `shift`."""
+
+    shift: datetime | None = None
+
+    async def staffed_at(self, team: Slug, at: datetime) -> datetime:
+        return max(at, self.shift) if team == "network" and self.shift else at
 
     async def senior_for(self, ticket: Ticket, skill: Slug | None, min_level: int) -> PersonId | None:
         return factories.OTHER_AGENT if skill == "network" and ticket.assignee_id != factories.OTHER_AGENT else None
 
 
+STAFF = OneSenior()
+
+
 @pytest.fixture(scope="module")
 async def desk(time_skipping_env: WorkflowEnvironment) -> AsyncIterator[TimedDesk]:
-    async with timed_desk(time_skipping_env, FixedTerms(), OneSenior()) as desk:
+    async with timed_desk(time_skipping_env, FixedTerms(), STAFF) as desk:
         yield desk
 
 
-async def opened(desk: TimedDesk, terms: int = 1) -> Ticket:
+async def opened(desk: TimedDesk, terms: int = 1, **changes: Any) -> Ticket:
     """A ticket with its clocks, opened now."""
     at = await desk.at(timedelta())
     sla = begin(factories.ticket(created_at=at, updated_at=at), TERMS[terms], "test")
-    return await desk.running(sla=sla)
+    return await desk.running(sla=sla, **changes)
 
 
 def clock_of(ticket: Ticket, target: Target) -> Clock:
@@ -312,6 +325,32 @@ async def test_the_ladder_is_climbed_at_its_moments_until_its_end(desk: TimedDes
     ]  # fmt: skip
     assert [event.type for event in climbed[3].events if "senior" in event.type] == ["ticket.senior_missing"]
     assert (row.escalation_level, row.assignee_id) == (2, factories.OTHER_AGENT)
+
+
+async def test_a_ladder_that_waits_for_staff_takes_its_step_when_somebody_comes(desk: TimedDesk) -> None:
+    ticket = await opened(desk, terms=5, team="network")
+    started = clock_of(ticket, "resolution").started_at
+    STAFF.shift = started + 50 * MINUTE
+
+    await desk.passes(51 * MINUTE)
+    await desk.settled(ticket)
+
+    taken = [
+        (event.type, change.at - started)
+        for change in desk.memory.changes[ticket.number]
+        for event in change.events
+        if "ladder" in event.type
+    ]
+    assert taken == [("ticket.ladder_held", 45 * MINUTE), ("ticket.ladder_climbed", 50 * MINUTE)]
+
+
+async def test_a_step_that_a_supervisor_lets_come_waits_for_nobody(desk: TimedDesk) -> None:
+    ticket = await opened(desk, terms=5, team="network")
+    STAFF.shift = clock_of(ticket, "resolution").started_at + DAY
+
+    await send_now(desk, ticket, AdvanceMoment(moment="ladder_step.1.0"))
+
+    assert (await desk.settled(ticket)).escalation_level == 1
 
 
 async def test_who_acknowledges_in_time_stops_the_ladder(desk: TimedDesk) -> None:

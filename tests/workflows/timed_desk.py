@@ -14,7 +14,7 @@ from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
-from activities.tickets import Seniors, SlaTerms
+from activities.tickets import SlaTerms, Staff
 from domain.people import Actor
 from domain.ticket import Status, Ticket
 from domain.ticket_commands import Receipt, TicketCommand
@@ -112,7 +112,7 @@ class TimedDesk:
 
 @asynccontextmanager
 async def timed_desk(
-    environment: WorkflowEnvironment, terms: SlaTerms | None = None, seniors: Seniors | None = None
+    environment: WorkflowEnvironment, terms: SlaTerms | None = None, seniors: Staff | None = None
 ) -> AsyncIterator[TimedDesk]:
     """One worker for all its tickets: the clock stands still while any ticket's task finds no worker. So none of them
     outlives it."""
