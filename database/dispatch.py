@@ -16,7 +16,7 @@ from domain.assignment_reasons import Decision
 from domain.assignment_score import ScoreWeights
 from domain.business_calendar import ALWAYS_OPEN, BusinessCalendar, after_working_time
 from domain.dispatch import Board, Member, Owned, Queued, TeamRules
-from domain.duty import Duty
+from domain.duty import Duty, duty_by
 from domain.ids import DecisionId, PersonId, TicketNumber
 from domain.sla_clock import TicketSla
 from domain.ticket import Slug, Ticket
@@ -45,7 +45,7 @@ with members as (
     where t.assignee_id in (select id from members) and t.assigned_at > $2 group by t.assignee_id
 )
 select a.person_id, a.presence, a.presence_since, a.capacity_tickets, a.capacity_minutes, a.weights, a.seniority,
-    a.specialisations, c.weight, c.minutes, c.tickets, coalesce(s.skills, '{{}}') as skills,
+    a.specialisations, a.working_hours, c.weight, c.minutes, c.tickets, coalesce(s.skills, '{{}}') as skills,
     coalesce(l.minutes, 0) as minutes_lately
 from agents a join carried c using (person_id) left join skilled s using (person_id)
 left join lately l on l.assignee_id = a.person_id
@@ -125,7 +125,7 @@ class DispatchStore:
         """The team's agents, with what they carry and how they stand to their shifts."""
         rows = await self._pool.fetch(_MEMBERS, team, now - timedelta(days=FAIR_DAYS))
         duties = await self._duties.duties([row["person_id"] for row in rows], now)
-        return [_member(row, duties[row["person_id"]]) for row in rows]
+        return [_member(row, duties[row["person_id"]], now) for row in rows]
 
     async def queued(self, number: TicketNumber) -> Queued | None:
         """One waiting ticket; None when it does not wait."""
@@ -190,8 +190,12 @@ def _may_leave(member: Member, rules: TeamRules, now: datetime) -> bool:
     return member.is_absent or is_leaving or member.candidate.presence is Presence.AWAY
 
 
-def _member(row: asyncpg.Record, duty: Duty) -> Member:
+def _member(row: asyncpg.Record, duty: Duty, now: datetime) -> Member:
     presence = Presence(row["presence"])
+    is_there = presence is Presence.ONLINE  # at the end of a shift somebody is offline, unless they want to go on
+    if not duty.is_planned and row["working_hours"] is not None:
+        duty = duty_by(BusinessCalendar.model_validate_json(row["working_hours"]), now)
+        is_there = False
     candidate = Candidate(
         id=PersonId(row["person_id"]),
         presence=presence,
@@ -206,7 +210,7 @@ def _member(row: asyncpg.Record, duty: Duty) -> Member:
         load=row["weight"],
         load_minutes=row["minutes"],
         tickets_carried=row["tickets"],
-        on_shift=not duty.is_planned or duty.on_shift or presence is Presence.ONLINE,
+        on_shift=not duty.is_planned or duty.on_shift or is_there,
         free_until=duty.free_until,
         next_on_at=duty.next_on_at,
         minutes_lately=row["minutes_lately"],

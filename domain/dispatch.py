@@ -62,7 +62,8 @@ class Member(NamedTuple):
     @property
     def is_absent(self) -> bool:
         """Whether they are planned, and neither on shift nor there by their own will."""
-        return self.duty.is_planned and not self.duty.on_shift and self.candidate.presence is Presence.OFFLINE
+        is_there = self.candidate.presence not in (Presence.OFFLINE, Presence.AWAY)
+        return self.duty.is_planned and not self.duty.on_shift and not is_there
 
     def stays_until(self, moment: datetime) -> bool:
         """Whether they are there at least until then, as far as anybody knows."""
@@ -290,11 +291,13 @@ def asked_candidates(board: Board, now: datetime) -> list[Candidate]:
 
 def _next_at(board: Board, now: datetime) -> datetime | None:
     """When a round would order something else although nothing happened: hand-overs and ends of shifts, owners who
-    are away for too long or silent, and tickets that are asked for again. Shifts, breaks and offers call by
+    are away for too long or silent, who comes or is free again, and tickets that are asked for again. Offers call by
     themselves."""
     moments = [one.silent_at for one in board.owned if one.silent_at is not None]
     for member in board.members:
-        moments += [moment for moment in (_hand_over_begins(board.rules, member), member.duty.shift_ends_at) if moment]
+        duty = member.duty
+        planned = (_hand_over_begins(board.rules, member), duty.shift_ends_at, duty.next_on_at, duty.free_until)
+        moments += [moment for moment in planned if moment]
         if any(one.ticket.assignee_id == member.id and _is_left_alone(one.ticket, member) for one in board.owned):
             moments.append(member.presence_since + AWAY_AFTER)
     moments += [one.ticket.updated_at + FORGIVEN_AFTER for one in board.queued if one.ticket.passed_by]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from domain.business_calendar import BusinessCalendar, closing, next_opening
 from domain.shift import Break, Shift
 
 PLAN_REACH = timedelta(days=14)
@@ -81,3 +82,13 @@ def _end_of(
     while present and following and following[0].starts_at <= ends_at:
         ends_at = max(ends_at, following.pop(0).ends_at)
     return (ends_at if ends_at > now else None), following
+
+
+def duty_by(hours: BusinessCalendar, now: datetime) -> Duty:
+    """The duty of somebody without shifts, who works by the hours of a calendar."""
+    following = next_opening(hours, now)
+    if following is None or following > now:
+        return Duty(is_planned=True, next_on_at=following)
+    ends_at = closing(hours, now)
+    next_on_at = None if ends_at is None else next_opening(hours, ends_at)
+    return Duty(is_planned=True, on_shift=True, free_until=ends_at, shift_ends_at=ends_at, next_on_at=next_on_at)

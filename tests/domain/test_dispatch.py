@@ -157,6 +157,19 @@ def test_at_the_end_of_a_shift_what_is_due_before_the_next_one_goes_back_and_the
     assert ordered([absent], owned=[due, can_wait, owned(number=3)]).orders == (TakeBack(due.ticket, "shift_ended"),)
 
 
+def test_who_went_away_and_whose_hours_are_over_is_absent_too() -> None:
+    away = member(duty=OFF_UNTIL_TOMORROW, presence=Presence.AWAY)
+
+    assert ordered([away], owned=[owned(due_at=NOW + HOUR)]).orders == (
+        TakeBack(owned(due_at=NOW + HOUR).ticket, "shift_ended"),
+    )
+
+
+def test_who_comes_later_or_is_free_then_is_a_reason_to_look_again() -> None:
+    assert ordered([member(duty=OFF_UNTIL_TOMORROW, presence=Presence.OFFLINE)]).next_at == NOW + 20 * HOUR
+    assert ordered([member(duty=ON_SHIFT)]).next_at == NOW + 4.5 * HOUR
+
+
 def test_who_will_not_be_back_keeps_nothing() -> None:
     gone = member(duty=Duty(is_planned=True), presence=Presence.OFFLINE)
 
