@@ -127,6 +127,18 @@ class PolicyUnreachableError(ConflictError):
     code = "policy_unreachable"
 
 
+class AgentOwnsTicketsError(ConflictError):
+    """Somebody who is to leave the desk owns open tickets."""
+
+    code = "agent_owns_tickets"
+
+
+class TeamInUseError(ConflictError):
+    """Open tickets are the team's, or a policy names it."""
+
+    code = "team_in_use"
+
+
 class LimitReachedError(ConflictError):
     """There are as many of these as there may be."""
 

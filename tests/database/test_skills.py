@@ -8,7 +8,19 @@ from database.tickets import TicketStore
 from domain.errors import NotFoundError
 from domain.ticket_commands import AssignTicket, ChangeStatus
 from tests.database.storing import recorded, stored_ticket
-from tests.factories import AGENT, BILLING_AGENT, INACTIVE_AGENT, OTHER_AGENT, REQUESTER, SUPERVISOR, person_id, ticket
+from tests.factories import (
+    AGENT,
+    BILLING_AGENT,
+    INACTIVE_AGENT,
+    OTHER_AGENT,
+    REQUESTER,
+    SUPERVISOR,
+    person_id,
+    reader,
+    ticket,
+)
+
+BY_SUPERVISOR = reader(SUPERVISOR)
 
 
 @pytest.fixture
@@ -17,8 +29,8 @@ def skills(pool: Pool) -> SkillStore:
 
 
 async def test_skills_are_set_as_a_whole(skills: SkillStore) -> None:
-    await skills.set(AGENT, {"network": 4, "printers": 2})
-    await skills.set(AGENT, {"printers": 3})
+    await skills.set(AGENT, {"network": 4, "printers": 2}, BY_SUPERVISOR)
+    await skills.set(AGENT, {"printers": 3}, BY_SUPERVISOR)
 
     assert await skills.of(AGENT) == {"printers": 3}
     assert await skills.of(SUPERVISOR) == {}
@@ -27,15 +39,15 @@ async def test_skills_are_set_as_a_whole(skills: SkillStore) -> None:
 @pytest.mark.parametrize("person", [REQUESTER, person_id("nobody")])
 async def test_only_people_of_the_desk_have_skills(skills: SkillStore, person: object) -> None:
     with pytest.raises(NotFoundError):
-        await skills.set(person, {"network": 4})  # type: ignore[arg-type]
+        await skills.set(person, {"network": 4}, BY_SUPERVISOR)  # type: ignore[arg-type]
     with pytest.raises(NotFoundError):
         await skills.of(person)  # type: ignore[arg-type]
 
 
 async def test_the_senior_is_of_the_team_active_and_at_the_level(skills: SkillStore) -> None:
     for person, level in ((AGENT, 3), (OTHER_AGENT, 4), (BILLING_AGENT, 5)):
-        await skills.set(person, {"network": level})
-    await skills.set(INACTIVE_AGENT, {"network": 5})
+        await skills.set(person, {"network": level}, BY_SUPERVISOR)
+    await skills.set(INACTIVE_AGENT, {"network": 5}, BY_SUPERVISOR)
     given = ticket(team="support")
 
     assert await skills.senior_for(given, "network", 4) == OTHER_AGENT
@@ -45,8 +57,8 @@ async def test_the_senior_is_of_the_team_active_and_at_the_level(skills: SkillSt
 
 
 async def test_without_a_named_skill_all_that_the_ticket_requires_are_wanted_or_else_any(skills: SkillStore) -> None:
-    await skills.set(AGENT, {"network": 4})
-    await skills.set(OTHER_AGENT, {"network": 4, "printers": 4})
+    await skills.set(AGENT, {"network": 4}, BY_SUPERVISOR)
+    await skills.set(OTHER_AGENT, {"network": 4, "printers": 4}, BY_SUPERVISOR)
 
     assert await skills.senior_for(ticket(team="support", required_skills=("network", "printers")), None, 4) == (
         OTHER_AGENT
@@ -57,7 +69,7 @@ async def test_without_a_named_skill_all_that_the_ticket_requires_are_wanted_or_
 
 async def test_of_two_the_one_with_fewer_open_tickets(skills: SkillStore, store: TicketStore) -> None:
     for person in (AGENT, OTHER_AGENT):
-        await skills.set(person, {"network": 4})
+        await skills.set(person, {"network": 4}, BY_SUPERVISOR)
     busy = await stored_ticket(store, team="support")
     await recorded(store, busy, AssignTicket(assignee_id=AGENT))
     assert await skills.senior_for(ticket(team="support"), "network", 4) == OTHER_AGENT
