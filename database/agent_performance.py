@@ -10,7 +10,8 @@ _DID = """
 with resolved as (
     select e.ticket_number, min(e.revision) as first_revision, max(e.at) as last_at
     from events e join tickets t on t.number = e.ticket_number and t.requester_id <> $1
-    where e.actor_id = $1 and e.type = 'ticket.status_changed' and e.data ->> 'status' = 'resolved'
+    where e.actor_id = $1 and e.actor_role <> 'requester' and e.type = 'ticket.status_changed'
+        and e.data ->> 'status' = 'resolved'
         and e.at >= $2 and e.at < $3
     group by e.ticket_number
 ), handled as (
@@ -23,7 +24,8 @@ with resolved as (
     select extract(epoch from e.at - t.created_at)::double precision as seconds,
         (e.data ->> 'first_responded_at')::timestamptz = e.at as is_first
     from events e join tickets t on t.number = e.ticket_number
-    where e.actor_id = $1 and e.type = 'ticket.replied' and (e.data ->> 'is_answer')::boolean
+    where e.actor_id = $1 and e.actor_role <> 'requester' and e.type = 'ticket.replied'
+        and (e.data ->> 'is_answer')::boolean
         and e.at >= $2 and e.at < $3
 )
 select
