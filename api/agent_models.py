@@ -118,6 +118,23 @@ class AgentEdit(_Input):
         return self
 
 
+class WeightsOut(BaseModel):
+    """How much of a capacity a ticket takes, by its priority: 1 is one ticket."""
+
+    low: float
+    normal: float
+    high: float
+    urgent: float
+
+
+class CapacityOut(BaseModel):
+    """What an agent carries at once."""
+
+    tickets: float = Field(description="The sum of the weights of tickets that wait for them.")
+    minutes: int | None = Field(description="Of expected work; null: as many as come.")
+    weights: WeightsOut
+
+
 class LoadOut(BaseModel):
     """What an agent carries now: new and open tickets that are not snoozed."""
 
@@ -137,7 +154,7 @@ class AgentOut(BaseModel):
     is_active: bool
     skills: list[Skill]
     specialisations: tuple[Slug, ...]
-    capacity: Capacity
+    capacity: CapacityOut
     load: LoadOut
     seniority: int
     working_hours: WorkingHours | None
@@ -233,7 +250,11 @@ def agent_out(agent: AgentRecord, load: Load) -> AgentOut:
         is_active=agent.is_active,
         skills=skills_out(agent.skills).items,
         specialisations=agent.specialisations,
-        capacity=agent.capacity,
+        capacity=CapacityOut(
+            tickets=agent.capacity.tickets,
+            minutes=agent.capacity.minutes,
+            weights=WeightsOut(**agent.capacity.weights.model_dump()),
+        ),
         load=LoadOut(tickets=load.tickets, weight=load.weight, minutes=load.minutes),
         seniority=agent.seniority,
         working_hours=_spoken_hours(agent.working_hours),

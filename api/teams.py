@@ -19,7 +19,6 @@ from domain.team import (
     OfferTo,
     Strategy,
     TakeBackMinutes,
-    TeamSettings,
     UsualMinutes,
 )
 from domain.ticket import Slug
@@ -77,15 +76,20 @@ class TeamMember(BaseModel):
     is_active: bool
 
 
-class TeamOut(TeamSettings):
-    """A team with its people of the desk, and how its tickets are dispatched."""
-
-    model_config = ConfigDict(extra="ignore")
+class TeamOut(BaseModel):
+    """A team with its people of the desk, and how its tickets are dispatched (`docs/agents.md`)."""
 
     slug: Slug
     name: str
     is_active: bool
     members: list[TeamMember]
+    strategy: Strategy
+    offer_to: int
+    offer_seconds: int
+    take_back_minutes: int | None
+    usual_minutes: int
+    hand_over_minutes: int
+    approves_swaps: bool
 
 
 @router.get("")

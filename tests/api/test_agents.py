@@ -132,7 +132,7 @@ async def test_the_desk_lists_whom_it_may_give_tickets_to(
         "skill=fax:6",
         "presence=asleep",
         "active=perhaps",
-        "cursor=x",
+        "cursor=WyJcdWQ4MDAiLCAieCJd",
         "limit=0",
     ):
         assert_problem(await agent.get(f"/api/agents?{query}"), 422)
@@ -229,6 +229,24 @@ async def test_a_plan_that_makes_no_sense_changes_nothing(api: ApiDesk, admin: h
         email = a_person()["email"]
         assert_problem(await admin.post("/api/agents", json=a_person(email=email) | NONSENSE[kind]), 422)
         assert await api.parts.people.find_by_email(email) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"capacity": {"tickets": NaN}}', b'{"capacity": {"tickets": Infinity}}',
+        b'{"capacity": {"weights": {"low": -Infinity}}}', b'{"capacity": {"minutes": 1e999999}}',
+        b'{"seniority": ' + b"9" * 5000 + b"}", b'{"name": "a\\u0000b"}', b'{"name": "\\ud800"}',
+        b'{"specialisations": ["\\u0000"]}', b'{"teams": [null]}', b'{"capacity": []}', b"[]", b"null", b"",
+    ],
+)  # fmt: skip
+async def test_json_at_the_edge_changes_nothing(api: ApiDesk, admin: httpx2.AsyncClient, body: bytes) -> None:
+    path = f"/api/agents/{api.people['agent2'].id}"
+    made = (await admin.get(path)).json()
+
+    assert_problem(await admin.patch(path, content=body, headers={"Content-Type": "application/json"}), 422)
+
+    assert (await admin.get(path)).json() == made
 
 
 async def test_hours_that_overlap_are_named_where_they_stand(

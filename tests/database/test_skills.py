@@ -2,6 +2,7 @@
 
 import pytest
 
+from database.events import EventLog
 from database.pool import Pool
 from database.skills import SkillStore
 from database.tickets import TicketStore
@@ -26,6 +27,16 @@ BY_SUPERVISOR = reader(SUPERVISOR)
 @pytest.fixture
 def skills(pool: Pool) -> SkillStore:
     return SkillStore(pool)
+
+
+async def test_a_change_of_skills_is_an_event(skills: SkillStore, log: EventLog) -> None:
+    now = await log.now()
+
+    await skills.set(AGENT, {"network": 4}, BY_SUPERVISOR)
+
+    assert [(event.type, event.person, event.actor_id) for event in await log.after(now)] == [
+        ("person.changed", AGENT, SUPERVISOR)
+    ]
 
 
 async def test_skills_are_set_as_a_whole(skills: SkillStore) -> None:
