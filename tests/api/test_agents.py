@@ -244,7 +244,9 @@ async def test_json_at_the_edge_changes_nothing(api: ApiDesk, admin: httpx2.Asyn
     path = f"/api/agents/{api.people['agent2'].id}"
     made = (await admin.get(path)).json()
 
-    assert_problem(await admin.patch(path, content=body, headers={"Content-Type": "application/json"}), 422)
+    answer = await admin.patch(path, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code in (400, 422)
+    assert_problem(answer, answer.status_code)
 
     assert (await admin.get(path)).json() == made
 
