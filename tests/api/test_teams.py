@@ -9,12 +9,12 @@ import pytest
 
 from tests.api.desk_api import ApiDesk, assert_problem, do, opened
 from tests.api.sla_desk import POLICIES, a_policy, added
+from tests.api.staff import NOBODY
 
 USUAL = {
     "is_active": True, "members": [], "strategy": "automatic", "offer_to": 1, "offer_seconds": 120,
     "take_back_minutes": None, "usual_minutes": 15, "hand_over_minutes": 30, "approves_swaps": False,
 }  # fmt: skip
-NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
 @pytest.fixture
