@@ -1,4 +1,4 @@
-"""Agents over HTTP: what is planned for them, what they carry and did, and how they leave."""
+"""Agents over HTTP: what is planned for them, what they carry and what they did."""
 
 import asyncio
 from typing import Any
