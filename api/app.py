@@ -14,6 +14,7 @@ from fastapi_swagger import patch_fastapi
 from starlette.types import ASGIApp
 
 from api import (
+    agents,
     assignment,
     auth,
     health,
@@ -24,6 +25,7 @@ from api import (
     sla_policies,
     sla_rollouts,
     stream,
+    teams,
     ticket_commands,
     tickets,
     timeline,
@@ -35,10 +37,12 @@ from api.passwords import Passwords
 from api.problems import Problem, install
 from api.state import Desk
 from api.tokens import AccessTokens, load_or_make_key
+from database.agent_performance import PerformanceFigures
+from database.agents import AgentStore
 from database.bell import BELL, Bell
 from database.dispatch import DispatchStore
 from database.events import EventLog
-from database.people import DirectoryStore, PeopleStore
+from database.people import CategoryStore, PeopleStore
 from database.pool import open_pool
 from database.shifts import ShiftStore
 from database.skills import SkillStore
@@ -47,6 +51,7 @@ from database.sla_figures import SlaFigures
 from database.sla_policies import SlaPolicyStore
 from database.sla_rollouts import RolloutStore
 from database.sla_terms import SlaTermsStore
+from database.teams import TeamStore
 from database.ticket_lists import TicketLists
 from database.tickets import TicketStore
 from domain.lifecycle import LifecycleRules
@@ -107,7 +112,10 @@ async def build_desk(settings: Settings) -> Desk:
         lists=TicketLists(pool),
         events=events,
         people=people_store,
-        directory=DirectoryStore(pool),
+        categories=CategoryStore(pool),
+        teams=TeamStore(pool),
+        agents=AgentStore(pool),
+        performance=PerformanceFigures(pool),
         workflows=TicketClient(client, settings.command_timeout_seconds),
         rolling=RolloutClient(client, settings.command_timeout_seconds),
         feed=feed,
@@ -151,8 +159,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Metrics)
     api = APIRouter(prefix="/api", responses=PROBLEMS)
     for part in (
-        tickets, ticket_commands, timeline, assignment, auth, people, sla_ledger, sla_calendars, sla_policies,
-        sla_rollouts, sla_figures, stream,
+        tickets, ticket_commands, timeline, assignment, auth, people, agents, teams, sla_ledger, sla_calendars,
+        sla_policies, sla_rollouts, sla_figures, stream,
     ):  # fmt: skip
         api.include_router(part.router)
     app.include_router(api)

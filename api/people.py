@@ -1,4 +1,4 @@
-"""People, teams, categories and the desk's agents."""
+"""People and categories."""
 
 from typing import Annotated
 from uuid import UUID
@@ -6,18 +6,18 @@ from uuid import UUID
 from fastapi import APIRouter, Query, status
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.agent_models import Teams
 from api.auth import Email, Name, Password, PersonOut, person_out
+from api.handing_back import LeftTickets, return_tickets
 from api.requests import AsReader, InDesk, Key, without_password
 from database.people import DEFAULT_TIER, NamedSlug, PersonRecord
-from domain.access import check_admin, check_desk, check_supervisor
+from domain.access import check_admin
 from domain.errors import InvalidError
 from domain.ids import PersonId
 from domain.people import Role
 from domain.ticket import Slug
 
-MAX_TEAMS = 50
 router = APIRouter()
-Teams = Annotated[tuple[Slug, ...], Field(max_length=MAX_TEAMS)]
 
 
 class NewPerson(BaseModel):
@@ -67,36 +67,6 @@ class NamedSlugsOut(BaseModel):
     items: list[NamedSlugOut]
 
 
-class AgentOut(BaseModel):
-    """Somebody who may be given tickets."""
-
-    id: PersonId
-    name: str
-    role: Role
-    teams: tuple[Slug, ...]
-
-
-class AgentsOut(BaseModel):
-    items: list[AgentOut]
-
-
-class Skill(BaseModel):
-    """A skill and its level: from 1, has begun, to 5, teaches others. From 4 on somebody counts as senior in it."""
-
-    model_config = ConfigDict(extra="forbid")
-    skill: Slug
-    level: Annotated[int, Field(ge=1, le=5)]
-
-
-class Skills(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    items: Annotated[tuple[Skill, ...], Field(max_length=100)]
-
-
-class SkillsOut(BaseModel):
-    items: list[Skill]
-
-
 @router.get("/users", tags=["users"])
 async def list_users(
     desk: InDesk,
@@ -126,9 +96,15 @@ async def add_user(body: NewPerson, desk: InDesk, reader: AsReader, key: Key) ->
 
 
 @router.patch("/users/{person}", tags=["users"])
-async def edit_user(person: UUID, body: PersonEdit, desk: InDesk, reader: AsReader) -> UserOut:
-    """Change what is named of a person; for admins. It takes effect at once, on open streams too."""
+async def edit_user(
+    person: UUID, body: PersonEdit, desk: InDesk, reader: AsReader, tickets: LeftTickets = None
+) -> UserOut:
+    """Change what is named of a person; for admins. It takes effect at once, on open streams too.
+
+    Whoever has open tickets leaves the desk (is deactivated, or becomes a requester) with `tickets=return` only.
+    """
     check_admin(reader)
+    returns = tickets is not None and (body.is_active is False or body.role is Role.REQUESTER)
     changed = await desk.people.change(
         PersonId(person),
         reader,
@@ -137,65 +113,24 @@ async def edit_user(person: UUID, body: PersonEdit, desk: InDesk, reader: AsRead
         is_active=body.is_active,
         teams=body.teams,
         tier=body.tier,
+        leaves_tickets=returns,
     )
+    if returns:
+        await return_tickets(desk, reader, changed.id)
     return _user_out(changed)
-
-
-@router.get("/agents", tags=["agents"])
-async def list_agents(desk: InDesk, reader: AsReader) -> AgentsOut:
-    """Everyone who may be given tickets; for the desk."""
-    check_desk(reader)
-    people = await desk.people.agents()
-    items = [AgentOut(id=person.id, name=person.name, role=person.role, teams=person.teams) for person in people]
-    return AgentsOut(items=items)
-
-
-@router.get("/agents/{person}/skills", tags=["agents"])
-async def get_skills(person: UUID, desk: InDesk, reader: AsReader) -> SkillsOut:
-    """What somebody of the desk can do; for the desk."""
-    check_desk(reader)
-    return _skills(await desk.skills.of(PersonId(person)))
-
-
-@router.put("/agents/{person}/skills", tags=["agents"])
-async def set_skills(person: UUID, body: Skills, desk: InDesk, reader: AsReader) -> SkillsOut:
-    """Make these all of somebody's skills; for supervisors."""
-    check_supervisor(reader)
-    levels = {skill.skill: skill.level for skill in body.items}
-    if len(levels) < len(body.items):
-        raise InvalidError("A skill has one level.")
-    await desk.skills.set(PersonId(person), levels)
-    return _skills(levels)
-
-
-@router.get("/teams", tags=["teams"])
-async def list_teams(desk: InDesk, reader: AsReader) -> NamedSlugsOut:
-    return _named(await desk.directory.teams())
-
-
-@router.post("/teams", tags=["teams"], status_code=status.HTTP_201_CREATED)
-async def add_team(body: NewNamedSlug, desk: InDesk, reader: AsReader, key: Key) -> NamedSlugOut:
-    """Add a team; for admins."""
-    check_admin(reader)
-    team = await desk.directory.add_team(body.slug, body.name, key.request_key)
-    return NamedSlugOut(slug=team.slug, name=team.name)
 
 
 @router.get("/categories", tags=["categories"])
 async def list_categories(desk: InDesk, reader: AsReader) -> NamedSlugsOut:
-    return _named(await desk.directory.categories())
+    return _named(await desk.categories.all())
 
 
 @router.post("/categories", tags=["categories"], status_code=status.HTTP_201_CREATED)
 async def add_category(body: NewNamedSlug, desk: InDesk, reader: AsReader, key: Key) -> NamedSlugOut:
     """Add a category; for admins."""
     check_admin(reader)
-    category = await desk.directory.add_category(body.slug, body.name, key.request_key)
+    category = await desk.categories.add(body.slug, body.name, key.request_key)
     return NamedSlugOut(slug=category.slug, name=category.name)
-
-
-def _skills(levels: dict[Slug, int]) -> SkillsOut:
-    return SkillsOut(items=[Skill(skill=skill, level=level) for skill, level in sorted(levels.items())])
 
 
 def _user_out(person: PersonRecord) -> UserOut:

@@ -203,18 +203,33 @@ def calendar_draft(body: SlaCalendarBody, today: date) -> CalendarDraft:
     taken = [_taken_over(place, one, today) for place, one in enumerate(body.holiday_countries)]
     own = tuple(Holiday(on=one.on, name=one.name) for one in body.holidays)
     holidays = (*own, *(holiday for _, found in taken for holiday in found))
-    calendar = {
-        "zone": body.zone,
-        "always_open": body.always_open,
-        "week": [_minutes(spans) for spans in body.week],
-        "holidays": {holiday.on for holiday in holidays},
-        "special_days": [{"on": day.on, "spans": _minutes(day.spans)} for day in body.special_days],
-    }
-    try:
-        known = BusinessCalendar.model_validate(calendar)
-    except ValidationError as error:
-        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in error.errors()]) from error
+    calendar = working_calendar(body.zone, body.week, body.special_days, always_open=body.always_open)
+    known = known_calendar(calendar | {"holidays": {holiday.on for holiday in holidays}})
     return CalendarDraft(known, holidays, tuple(country for country, _ in taken))
+
+
+def working_calendar(
+    zone: Zone, week: Iterable[Iterable[SlaSpan]], special_days: Iterable[SlaSpecialDay], *, always_open: bool
+) -> dict[str, Any]:
+    """The parts of a business calendar, not checked yet whether they make sense together."""
+    return {
+        "zone": zone,
+        "always_open": always_open,
+        "week": [_minutes(spans) for spans in week],
+        "special_days": [{"on": day.on, "spans": _minutes(day.spans)} for day in special_days],
+    }
+
+
+def known_calendar(parts: dict[str, Any], *place: str) -> BusinessCalendar:
+    """The calendar of these parts, which came at this place of the body.
+
+    Raises RequestValidationError, which is answered with 422, for what makes no sense.
+    """
+    try:
+        return BusinessCalendar.model_validate(parts)
+    except ValidationError as error:
+        wrong = [{**one, "loc": ("body", *place, *one["loc"])} for one in error.errors()]
+        raise RequestValidationError(wrong) from error
 
 
 def _taken_over(place: int, asked: SlaHolidayCountry, today: date) -> tuple[HolidayCountry, tuple[Holiday, ...]]:
@@ -234,11 +249,11 @@ def calendar_out(record: CalendarRecord) -> SlaCalendarOut:
         version_id=record.version_id,
         zone=calendar.zone,
         always_open=calendar.always_open,
-        week=[_spans(day) for day in calendar.week],
+        week=[spoken_spans(day) for day in calendar.week],
         holidays=[SlaHoliday(on=one.on, name=one.name) for one in record.holidays if one.country is None],
         holiday_countries=list(record.countries),
         country_holidays=[one for one in record.holidays if one.country is not None],
-        special_days=[SlaSpecialDay(on=day.on, spans=_spans(day.spans)) for day in calendar.special_days],
+        special_days=[SlaSpecialDay(on=day.on, spans=spoken_spans(day.spans)) for day in calendar.special_days],
         created_at=record.created_at,
         updated_at=record.updated_at,
     )
@@ -284,7 +299,8 @@ def _minute(clock: str) -> int:
     return int(hours) * 60 + int(minutes)
 
 
-def _spans(day: Day) -> list[SlaSpan]:
+def spoken_spans(day: Day) -> list[SlaSpan]:
+    """The opening hours of a day as they are written."""
     return [SlaSpan.model_validate({"from": _clock(span.since), "to": _clock(span.until)}) for span in day]
 
 

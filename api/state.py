@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from api.feed import Feed
 from api.passwords import Passwords
 from api.tokens import AccessTokens
+from database.agent_performance import PerformanceFigures
+from database.agents import AgentStore
 from database.bell import Bell
 from database.dispatch import DispatchStore
 from database.events import EventLog
-from database.people import DirectoryStore, PeopleStore
+from database.people import CategoryStore, PeopleStore
 from database.pool import Pool
 from database.skills import SkillStore
 from database.sla_calendars import SlaCalendarStore
@@ -16,6 +18,7 @@ from database.sla_figures import SlaFigures
 from database.sla_policies import SlaPolicyStore
 from database.sla_rollouts import RolloutStore
 from database.sla_terms import SlaTermsStore
+from database.teams import TeamStore
 from database.ticket_lists import TicketLists
 from database.tickets import TicketStore
 from domain.lifecycle import LifecycleRules
@@ -40,7 +43,10 @@ class Desk:
     lists: TicketLists
     events: EventLog
     people: PeopleStore
-    directory: DirectoryStore
+    categories: CategoryStore
+    teams: TeamStore
+    agents: AgentStore
+    performance: PerformanceFigures
     workflows: TicketClient
     rolling: RolloutClient
     feed: Feed

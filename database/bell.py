@@ -14,6 +14,10 @@ START_BELL = "start_requested"
 """The channel that says "a workflow is to be started"."""
 DISPATCH_BELL = "dispatch_asked"
 """The channel that says "a team's dispatcher is to look again"; it carries the team."""
+CALL_DISPATCHERS = f"""
+(select count(pg_notify('{DISPATCH_BELL}', team)) from team_members where person_id = $1)
+"""
+"""SQL: calls the dispatchers of all teams of the person that is the statement's first value."""
 RETRY_SECONDS = 1.0
 log = logging.getLogger(__name__)
 

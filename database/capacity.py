@@ -2,26 +2,16 @@
 
 from typing import Any
 
+from database.agent_rows import CARRIED
 from database.pool import Connection
-from domain.errors import AssigneeUnavailableError, OverCapacityError
+from domain.errors import OverCapacityError
 from domain.ids import PersonId, TicketNumber
+from domain.team import USUAL_MINUTES
 from domain.ticket import Status
 
-WEIGHS = "t.status in ('new', 'open') and not t.snoozed"
-"""SQL: whether ticket `t` takes room from who has it. What waits for others, or is resolved, does not."""
-CARRIED = f"""
-    coalesce(sum((a.weights ->> t.priority)::float8), 0) as weight,
-    coalesce(sum(coalesce(t.estimated_minutes, m.usual_minutes, 15)), 0)::int as minutes,
-    count(t.number)::int as tickets
-from agents a
-left join tickets t on t.assignee_id = a.person_id and {WEIGHS}
-left join teams m on m.slug = t.team
-"""
-"""SQL: what agent `a` carries; to be grouped by agent."""
 _ROOM = f"""
-select p.name, a.capacity_tickets, a.capacity_minutes, (a.weights ->> $3)::float8 as own_weight,
-    coalesce($4, (select usual_minutes from teams where slug = $5), 15)::int as own_minutes, {CARRIED}
-    and t.number <> $2
+select p.name, a.capacity_tickets, a.capacity_minutes, (a.weights ->> $2)::float8 as own_weight,
+    coalesce($3, (select usual_minutes from teams where slug = $4), {USUAL_MINUTES})::int as own_minutes, {CARRIED}
 join people p on p.id = a.person_id
 where a.person_id = $1 group by p.name, a.person_id
 """
@@ -29,21 +19,17 @@ _TICKET = "select priority, estimated_minutes, team, status, snoozed from ticket
 
 
 async def lease(connection: Connection, person: PersonId, number: TicketNumber, changed: dict[str, Any]) -> None:
-    """Make sure, until the transaction ends, that the person has room for the ticket as the change makes it.
+    """Make sure that the person has room for the ticket as the change makes it.
 
-    Whoever else gives them a ticket waits for this transaction. Raises OverCapacityError.
+    The caller's transaction has locked the agent, so whoever else gives them a ticket waits. Raises OverCapacityError.
     """
-    if not await connection.fetchval("select true from agents where person_id = $1 for update", person):
-        raise AssigneeUnavailableError(f"{person} is no agent.")
     found = await connection.fetchrow(_TICKET, number)
     if found is None:
         return
     ticket = {**found, **changed}
     if ticket["snoozed"] or ticket["status"] not in (Status.NEW, Status.OPEN):
         return
-    room = await connection.fetchrow(
-        _ROOM, person, number, ticket["priority"], ticket["estimated_minutes"], ticket["team"]
-    )
+    room = await connection.fetchrow(_ROOM, person, ticket["priority"], ticket["estimated_minutes"], ticket["team"])
     if room is None:
         return
     if room["weight"] + room["own_weight"] > room["capacity_tickets"]:

@@ -7,18 +7,19 @@ from typing import Protocol
 import asyncpg
 from pydantic import TypeAdapter
 
-from database.capacity import CARRIED
+from database.agent_rows import CARRIED
 from database.pool import PATIENT_SECONDS, Pool
+from database.teams import SETTINGS, settings_of
 from database.ticket_rows import SELECT, ticket_of
 from domain.agent import Capacity, Presence, Weights
 from domain.assignment import Candidate
 from domain.assignment_reasons import Decision
-from domain.assignment_score import ScoreWeights
 from domain.business_calendar import ALWAYS_OPEN, BusinessCalendar, after_working_time
 from domain.dispatch import Board, Member, Owned, Queued, TeamRules
 from domain.duty import Duty, duty_by
 from domain.ids import DecisionId, PersonId, TicketNumber
 from domain.sla_clock import TicketSla
+from domain.team import USUAL_MINUTES
 from domain.ticket import Slug, Ticket
 from domain.ticket_events import TicketAssigned
 
@@ -26,9 +27,8 @@ FAIR_DAYS = 3
 """How far back the work is counted that agents were given, for fairness."""
 
 _LEVELS: TypeAdapter[dict[Slug, int]] = TypeAdapter(dict[Slug, int])
-_RULES = """
-select slug, strategy, offer_to, offer_seconds, take_back_minutes, usual_minutes, hand_over_minutes, score
-from teams where slug = $1 and is_active
+_RULES = f"""
+select {", ".join(SETTINGS)} from teams where slug = $1 and is_active
 """
 _MEMBERS = f"""
 with members as (
@@ -40,7 +40,7 @@ with members as (
     select person_id, jsonb_object_agg(skill, level) as skills from agent_skills
     where person_id in (select id from members) group by person_id
 ), lately as (
-    select t.assignee_id, sum(coalesce(t.estimated_minutes, m.usual_minutes, 15))::int as minutes
+    select t.assignee_id, sum(coalesce(t.estimated_minutes, m.usual_minutes, {USUAL_MINUTES}))::int as minutes
     from tickets t left join teams m on m.slug = t.team
     where t.assignee_id in (select id from members) and t.assigned_at > $2 group by t.assignee_id
 )
@@ -62,12 +62,15 @@ where t.team = $1 and t.assignee_id is null and t.status in ('new', 'open') and 
 order by t.number
 """
 _OWNED = f"""
-select {SELECT}, $4::int is not null and t.status in ('new', 'open') and not t.snoozed and not exists (
+select {SELECT}, not exists (
+    select from people p where p.id = t.assignee_id and p.is_active and p.role <> 'requester'
+) as owner_is_gone, $4::int is not null and t.status in ('new', 'open') and not t.snoozed and not exists (
     select from events e where e.ticket_number = t.number and e.actor_id = t.assignee_id and e.at > t.assigned_at
 ) as is_silent
 from tickets t
 where t.team = $1 and t.status not in ('resolved', 'closed')
-    and (t.assignee_id = any($2::uuid[]) or t.assignee_id = any($3::uuid[]) and $4::int is not null)
+    and (t.assignee_id = any($2::uuid[]) or t.assignee_id = any($3::uuid[]) and $4::int is not null
+        or t.assignee_id in (select id from people where not is_active or role = 'requester'))
 order by t.number
 """
 
@@ -101,13 +104,12 @@ class DispatchStore:
         row = await self._pool.fetchrow(_RULES, team)
         if row is None:
             return None
-        settings = dict(row)
-        weights = ScoreWeights.model_validate_json(settings.pop("score"))
-        return TeamRules(team=settings.pop("slug"), score=weights, **settings)
+        return TeamRules(team=team, **settings_of(row).model_dump())
 
     async def board(self, team: Slug, now: datetime) -> Board | None:
-        """What a round of this team looks at: of the tickets that its members own only those of owners who are absent,
-        away or about to leave, or, where silence counts, all. None when there is no such team at work."""
+        """What a round of this team looks at: of the tickets that are owned only those of owners who are absent, away,
+        about to leave or gone for good, or, where silence counts, those of all members. None when there is no such team
+        at work."""
         rules = await self.rules(team)
         if rules is None:
             return None
@@ -171,7 +173,10 @@ class DispatchStore:
         silent = [ticket for ticket, row in zip(tickets, rows, strict=True) if row["is_silent"]]
         calendars = await self._calendars.calendars_of(ticket.sla for ticket in silent)
         until = {ticket.number: _silent_at(ticket, take_back_minutes, calendars) for ticket in silent}
-        return [Owned(ticket, until.get(ticket.number)) for ticket in tickets]
+        return [
+            Owned(ticket, until.get(ticket.number), owner_is_gone=row["owner_is_gone"])
+            for ticket, row in zip(tickets, rows, strict=True)
+        ]
 
 
 def _silent_at(ticket: Ticket, minutes: int | None, calendars: Callable[[int], BusinessCalendar]) -> datetime | None:

@@ -1,20 +1,24 @@
-"""People, teams and categories."""
+"""People, and categories."""
 
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 import asyncpg
 
+from database.agent_rows import OWNED
+from database.bell import BELL, CALL_DISPATCHERS
 from database.idempotency import RequestKey, create_once
 from database.pool import Connection, Pool
 from database.ticket_rows import SELECT, ticket_of
 from domain.access import Reader
-from domain.errors import AlreadyExistsError, NotFoundError, UnknownReferenceError
+from domain.errors import AgentOwnsTicketsError, AlreadyExistsError, NotFoundError, UnknownReferenceError
 from domain.ids import PersonId, TicketNumber
 from domain.people import Role
 from domain.ticket import Slug, Ticket
 
 DEFAULT_TIER: Slug = "standard"
+NAMED_TICKETS = 20
+"""How many tickets a refusal names at most."""
 
 
 class PersonRecord(NamedTuple):
@@ -33,7 +37,7 @@ class PersonRecord(NamedTuple):
 
 
 class NamedSlug(NamedTuple):
-    """A team or a category."""
+    """A category."""
 
     slug: Slug
     name: str
@@ -46,9 +50,12 @@ p.id, p.email, p.name, p.role,
 """
 _SELECT = f"select {_COLUMNS} from people p"
 _SELECT_AT = f"select {_COLUMNS}, {SELECT} from people p left join tickets t on t.number = $2 where p.id = $1"
-_CHANGED = """
-insert into events (topic, type, at, actor_kind, actor_id, actor_role, internal, person_id, data)
-values ('people', 'person.changed', now(), 'person', $2, $3, true, $1, '{}')
+_CHANGED = f"""
+with event as (
+    insert into events (topic, type, at, actor_kind, actor_id, actor_role, internal, person_id, data)
+    values ('people', 'person.changed', now(), 'person', $2, $3, true, $1, '{{}}')
+)
+select pg_notify('{BELL}', ''), {CALL_DISPATCHERS}
 """
 
 
@@ -115,26 +122,22 @@ class PeopleStore:
         is_active: bool | None = None,
         teams: tuple[Slug, ...] | None = None,
         tier: Slug | None = None,
+        leaves_tickets: bool = False,
     ) -> PersonRecord:
-        """Change what is given. Raises NotFoundError, or UnknownReferenceError for an unknown team."""
+        """Change what is given, as `change_person` does."""
         async with self._pool.acquire() as connection, connection.transaction():
-            found = await connection.fetchval(
-                "update people set name = coalesce($2, name), role = coalesce($3, role), "
-                "is_active = coalesce($4, is_active), tier = coalesce($5, tier), updated_at = now() "
-                "where id = $1 returning id",
+            await lock_agent(connection, person)
+            await change_person(
+                connection,
                 person,
-                name,
-                role,
-                is_active,
-                tier,
+                by,
+                name=name,
+                role=role,
+                is_active=is_active,
+                teams=teams,
+                tier=tier,
+                leaves_tickets=leaves_tickets,
             )
-            if found is None:
-                raise NotFoundError("There is no such person.")
-            if teams is not None:
-                await connection.execute("delete from team_members where person_id = $1", person)
-                await _set_teams(connection, person, teams)
-            await connection.execute(_CHANGED, person, by.id, by.role)
-            await connection.execute("select pg_notify('tickets_changed', '')")
             row = await connection.fetchrow(f"{_SELECT} where p.id = $1", person)
         if row is None:
             raise NotFoundError("There is no such person.")
@@ -145,39 +148,23 @@ class PeopleStore:
             "update people set password_hash = $2, updated_at = now() where id = $1", person, password_hash
         )
 
-    async def agents(self) -> list[PersonRecord]:
-        """Active people of the desk, by name."""
-        rows = await self._pool.fetch(f"{_SELECT} where p.is_active and p.role <> 'requester' order by p.name, p.id")
-        return [_person(row) for row in rows]
 
-
-class DirectoryStore:
-    """Teams and categories: slugs with a name."""
+class CategoryStore:
+    """Categories: slugs with a name."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def teams(self) -> list[NamedSlug]:
-        return await self._all("teams")
-
-    async def categories(self) -> list[NamedSlug]:
-        return await self._all("categories")
-
-    async def add_team(self, slug: Slug, name: str, key: RequestKey | None = None) -> NamedSlug:
-        """Raises AlreadyExistsError for a known slug."""
-        return await self._add("teams", slug, name, key)
-
-    async def add_category(self, slug: Slug, name: str, key: RequestKey | None = None) -> NamedSlug:
-        """Raises AlreadyExistsError for a known slug."""
-        return await self._add("categories", slug, name, key)
-
-    async def _all(self, table: str) -> list[NamedSlug]:
-        rows = await self._pool.fetch(f"select slug, name from {table} order by slug")
+    async def all(self) -> list[NamedSlug]:
+        """The categories by slug."""
+        rows = await self._pool.fetch("select slug, name from categories order by slug")
         return [NamedSlug(*row.values()) for row in rows]
 
-    async def _add(self, table: str, slug: Slug, name: str, key: RequestKey | None) -> NamedSlug:
+    async def add(self, slug: Slug, name: str, key: RequestKey | None = None) -> NamedSlug:
+        """Raises AlreadyExistsError for a known slug."""
+
         async def create(connection: Connection) -> dict[str, Any]:
-            await connection.execute(f"insert into {table} (slug, name) values ($1, $2)", slug, name)
+            await connection.execute("insert into categories (slug, name) values ($1, $2)", slug, name)
             return {"slug": slug}
 
         try:
@@ -209,6 +196,68 @@ async def insert_person(
     )
     await _set_teams(connection, person, teams)
     return person
+
+
+async def lock_agent(connection: Connection, person: PersonId) -> None:
+    """Wait for whoever changes the agent, or gives them a ticket, and keep the next one waiting until this transaction
+    is over. It is the first lock that each of them takes, so that none waits for another one in a circle."""
+    await connection.execute("select from agents where person_id = $1 for update", person)
+
+
+async def change_person(
+    connection: Connection,
+    person: PersonId,
+    by: Reader,
+    *,
+    name: str | None = None,
+    role: Role | None = None,
+    is_active: bool | None = None,
+    teams: tuple[Slug, ...] | None = None,
+    tier: Slug | None = None,
+    leaves_tickets: bool = False,
+) -> None:
+    """Change what is given within the caller's transaction, which has locked the agent.
+
+    Raises NotFoundError, UnknownReferenceError for an unknown team, and AgentOwnsTicketsError when somebody with open
+    tickets leaves the desk, unless they may leave them behind.
+    """
+    found = await connection.fetchval(
+        "update people set name = coalesce($2, name), role = coalesce($3, role), "
+        "is_active = coalesce($4, is_active), tier = coalesce($5, tier), updated_at = now() "
+        "where id = $1 returning id",
+        person,
+        name,
+        role,
+        is_active,
+        tier,
+    )
+    if found is None:
+        raise NotFoundError("There is no such person.")
+    if (is_active is False or role is Role.REQUESTER) and not leaves_tickets:
+        await check_owns_nothing(connection, person)
+    if teams is not None:
+        await connection.execute("delete from team_members where person_id = $1", person)
+        await _set_teams(connection, person, teams)
+    await tell_person_changed(connection, person, by)
+
+
+async def tell_person_changed(connection: Connection, person: PersonId, by: Reader) -> None:
+    """Write down within the caller's transaction that somebody changed: open streams follow their rights, and whoever
+    dispatches looks again."""
+    await connection.execute(_CHANGED, person, by.id, by.role)
+
+
+async def check_owns_nothing(connection: Connection, person: PersonId) -> None:
+    """Raises AgentOwnsTicketsError when somebody has open tickets."""
+    numbers = [row["number"] for row in await connection.fetch(OWNED, person)]
+    if not numbers:
+        return
+    named = ", ".join(str(number) for number in numbers[:NAMED_TICKETS])
+    more = f" and {len(numbers) - NAMED_TICKETS} more" if len(numbers) > NAMED_TICKETS else ""
+    many = f"{len(numbers)} open ticket{'s' if len(numbers) > 1 else ''}"
+    raise AgentOwnsTicketsError(
+        f"They own {many}: {named}{more}. Hand them on first, or send `tickets=return` to return them to their queues."
+    )
 
 
 async def _set_teams(connection: Connection, person: PersonId, teams: tuple[Slug, ...]) -> None:

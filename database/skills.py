@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
-from database.pool import Pool
+from database.people import lock_agent, tell_person_changed
+from database.pool import Connection, Pool
+from domain.access import Reader
 from domain.errors import NotFoundError
 from domain.ids import PersonId
 from domain.ticket import Slug
@@ -25,16 +27,21 @@ class SkillStore:
             raise NotFoundError("There is no such agent.")
         return {row["skill"]: row["level"] for row in rows if row["skill"] is not None}
 
-    async def set(self, person: PersonId, levels: Mapping[Slug, int]) -> None:
+    async def set(self, person: PersonId, levels: Mapping[Slug, int], by: Reader) -> None:
         """Make these all of the person's skills. Raises NotFoundError when the person is nobody of the desk."""
         async with self._pool.acquire() as connection, connection.transaction():
-            is_desk = await connection.fetchval(
-                "select true from people where id = $1 and role <> 'requester' for update", person
-            )
+            await lock_agent(connection, person)
+            is_desk = await connection.fetchval("select true from people where id = $1 and role <> 'requester'", person)
             if not is_desk:
                 raise NotFoundError("There is no such agent.")
-            await connection.execute("delete from agent_skills where person_id = $1", person)
-            await connection.executemany(
-                "insert into agent_skills (person_id, skill, level) values ($1, $2, $3)",
-                [(person, skill, level) for skill, level in levels.items()],
-            )
+            await replace_skills(connection, person, levels)
+            await tell_person_changed(connection, person, by)
+
+
+async def replace_skills(connection: Connection, person: PersonId, levels: Mapping[Slug, int]) -> None:
+    """Make these all of the person's skills, within the caller's transaction."""
+    await connection.execute("delete from agent_skills where person_id = $1", person)
+    await connection.executemany(
+        "insert into agent_skills (person_id, skill, level) values ($1, $2, $3)",
+        [(person, skill, level) for skill, level in levels.items()],
+    )

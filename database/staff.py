@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from database.capacity import CARRIED
+from database.agent_rows import CARRIED
 from database.dispatch import Duties
 from database.pool import Pool
 from domain.ids import PersonId

@@ -25,6 +25,8 @@ Sort = Literal[
     "number",
     "due_at",
     "-due_at",
+    "next_due_at",
+    "-next_due_at",
     "-priority",
     "priority",
 ]
@@ -35,6 +37,7 @@ _SORT_COLUMNS: dict[str, tuple[str, str]] = {
     "updated_at": ("t.updated_at", "timestamptz"),
     "number": ("t.number", "bigint"),
     "due_at": ("coalesce(t.due_at, 'infinity')", "timestamptz"),
+    "next_due_at": ("coalesce(t.next_due_at, 'infinity')", "timestamptz"),
     "priority": ("t.priority_rank", "smallint"),
 }
 

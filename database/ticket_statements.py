@@ -15,10 +15,13 @@ from database.ticket_rows import (
 RECEIPTS_LOADED = 20
 """Twice as many commands as the engine lets one workflow have under way."""
 OPENED_ROW = (*COLUMNS, "sla_state", "sla_due_at")
+_TEAM = f"${15 + OPENED_ROW.index('team')}"
 OPEN = f"""
-with command as (
+with team as (
+    select from teams where slug = {_TEAM} and is_active for key share
+), command as (
     insert into ticket_commands (id, ticket_number, fingerprint, first_revision, revision, at)
-    values ($1, $2, $3, 1, 1, $4)
+    select $1::uuid, $2::bigint, $3, 1, 1, $4::timestamptz where {_TEAM}::text is null or exists (select from team)
     on conflict (id) do nothing
     returning ticket_number
 ), ticket as (

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 from database.capacity import lease
+from database.people import lock_agent
 from database.pool import PATIENT_SECONDS, Connection, Pool
 from database.ticket_rows import (
     COLUMNS,
@@ -29,19 +30,21 @@ from domain.errors import (
     AssigneeUnavailableError,
     IdempotencyKeyReusedError,
     RevisionMismatchError,
+    TeamInactiveError,
     UnfitChangeError,
     UnknownReferenceError,
 )
 from domain.ids import CommandId, PersonId, TextId, TicketNumber
 from domain.lifecycle import fields_changed_by, opened, rebuild
 from domain.notices import Notice, notices_of
-from domain.ticket import Ticket
+from domain.ticket import Slug, Ticket
 from domain.ticket_commands import Receipt
 from domain.ticket_events import (
     TICKET_EVENT,
     TicketAssigned,
     TicketChange,
     TicketEdited,
+    TicketMoved,
     TicketOpened,
     TicketSlaChanged,
 )
@@ -63,7 +66,7 @@ class TicketStore:
         """Store a new ticket with its first event and the request to start its workflow, in one transaction.
 
         Harmless to repeat: the command's id names the opening, and a second one returns the first one's ticket.
-        Raises UnknownReferenceError for a category, team or requester that does not exist.
+        Raises UnknownReferenceError for a category, team or requester that does not exist, TeamInactiveError.
         """
         event = cast(TicketOpened, change.events[0])
         ticket = opened(change.number, event, change.at)
@@ -95,6 +98,10 @@ class TicketStore:
         known = await self._pool.fetchrow(
             "select ticket_number, fingerprint from ticket_commands where id = $1", change.command_id
         )
+        if known is None and event.team is not None:
+            async with self._pool.acquire() as connection:
+                await _check_team(connection, event.team)
+            raise UnknownReferenceError(_REFERENCES["tickets_team_fkey"])
         if known is None:  # only if it was removed between the two statements
             raise RuntimeError(f"command {change.command_id} vanished")
         return Opening(known["ticket_number"], known["fingerprint"], is_new=False)
@@ -118,7 +125,7 @@ class TicketStore:
             raise UnfitChangeError(f"The database refuses this change: {error}") from error
 
     async def _record(self, connection: Connection, change: TicketChange) -> Receipt:
-        if any(isinstance(event, TicketAssigned | TicketEdited) for event in change.events):
+        if any(isinstance(event, TicketAssigned | TicketEdited | TicketMoved) for event in change.events):
             # What these name is checked, but not again once they are stored: by then it may have become unfit.
             async with connection.transaction():
                 done = await _done(connection, change)
@@ -295,12 +302,22 @@ async def _done(connection: Connection, change: TicketChange) -> Receipt | None:
 async def _check_named(connection: Connection, change: TicketChange) -> None:
     """Whom and what the change names must be fit for it."""
     for event in change.events:
+        if isinstance(event, TicketMoved) and event.team is not None:
+            await _check_team(connection, event.team)
         if isinstance(event, TicketAssigned):
+            await lock_agent(connection, event.assignee_id)
             await _check_assignable(connection, event.assignee_id, change)
             if not event.override:
                 await lease(connection, event.assignee_id, change.number, fields_changed_by(change))
         if isinstance(event, TicketEdited) and event.wording_id is not None:
             await _check_wording(connection, event.wording_id)
+
+
+async def _check_team(connection: Connection, team: Slug) -> None:
+    """Whoever ends the team's work waits until the ticket is in it, and then sees it."""
+    is_active = await connection.fetchval("select is_active from teams where slug = $1 for key share", team)
+    if is_active is False:
+        raise TeamInactiveError(f"Team {team} is not at work any more.")
 
 
 async def _check_assignable(connection: Connection, person: PersonId, change: TicketChange) -> None:

@@ -154,6 +154,12 @@ def check_supervisor(reader: Reader) -> None:
         raise ForbiddenError("Only a supervisor may do this.")
 
 
+def check_own_or_supervisor(reader: Reader, person: PersonId) -> None:
+    """What is kept of somebody's work is for themselves and for supervisors and admins. Raises ForbiddenError."""
+    if reader.id != person:
+        check_supervisor(reader)
+
+
 def check_desk(reader: Reader) -> None:
     """Raises ForbiddenError for requesters."""
     if not reader.role.is_desk:

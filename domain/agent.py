@@ -1,7 +1,7 @@
 """Agents as dispatch sees them: what they can do, how much they carry, and whether they are there."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -59,3 +59,12 @@ class Capacity(BaseModel):
     tickets: Annotated[float, Field(ge=0, le=MAX_CAPACITY)] = USUAL_TICKETS
     minutes: Annotated[int, Field(ge=0, le=MAX_CAPACITY_MINUTES)] | None = None
     weights: Weights = Weights()
+
+
+class Load(NamedTuple):
+    """What an agent carries: the tickets that weigh (new and open ones that are not snoozed), their weight together,
+    and the minutes of work that are expected of them."""
+
+    tickets: int = 0
+    weight: float = 0
+    minutes: int = 0

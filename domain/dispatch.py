@@ -6,9 +6,7 @@ next round.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Literal, NamedTuple
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import NamedTuple
 
 from domain.agent import Presence
 from domain.assignment import Candidate, WaitingTicket, exclusion
@@ -17,11 +15,9 @@ from domain.assignment_round import Matching, Solve, match
 from domain.assignment_score import Score, ScoreWeights, score
 from domain.duty import Duty
 from domain.ids import PersonId, TicketNumber
+from domain.team import Strategy, TeamSettings
 from domain.ticket import Priority, Slug, Ticket
 from domain.ticket_commands import UnassignReason
-
-Strategy = Literal["automatic", "offer", "manual"]
-"""How a team's tickets find their owner: given by the dispatcher, offered by it, or claimed by the agents."""
 
 AWAY_AFTER = timedelta(minutes=15)
 """How long an owner may be away before their urgent tickets that nobody has answered go on."""
@@ -32,20 +28,10 @@ STAYS = timedelta(hours=2)
 _PRESSING = (Priority.URGENT, Priority.HIGH)
 
 
-class TeamRules(BaseModel):
-    """How a team's dispatcher works. Minutes of `take_back_minutes` (None: never) are of the ticket's calendar."""
-
-    model_config = ConfigDict(frozen=True)
+class TeamRules(TeamSettings):
+    """How the dispatcher of a team works. `take_back_minutes` are of the ticket's calendar."""
 
     team: Slug
-    strategy: Strategy = "automatic"
-    offer_to: Annotated[int, Field(ge=1, le=50)] = 1
-    offer_seconds: Annotated[int, Field(ge=5, le=86_400)] = 120
-    take_back_minutes: Annotated[int, Field(ge=1, le=43_200)] | None = None
-    usual_minutes: Annotated[int, Field(ge=1, le=43_200)] = 15
-    """What a ticket without an estimate is expected to take."""
-    hand_over_minutes: Annotated[int, Field(ge=0, le=1_440)] = 30
-    score: ScoreWeights = ScoreWeights()
 
 
 class Member(NamedTuple):
@@ -78,10 +64,12 @@ class Queued(NamedTuple):
 
 
 class Owned(NamedTuple):
-    """A ticket that somebody has. `silent_at`: when it comes back because they did nothing; None: it does not."""
+    """A ticket that somebody has. `silent_at`: when it comes back because they did nothing; None: it does not.
+    `owner_is_gone`: they do not work at the desk any more."""
 
     ticket: Ticket
     silent_at: datetime | None = None
+    owner_is_gone: bool = False
 
 
 class Board(NamedTuple):
@@ -186,11 +174,13 @@ def hand_over(owned: Iterable[Owned], member: Member) -> tuple[list[Ticket], lis
 def _taken_back(board: Board, now: datetime) -> Iterator[TakeBack]:
     """What its owner cannot or does not take care of."""
     members = {member.id: member for member in board.members}
-    for ticket, silent_at in board.owned:
+    for ticket, silent_at, owner_is_gone in board.owned:
         if ticket.assignee_id is None or ticket.is_finished:
             continue
+        if owner_is_gone:
+            yield TakeBack(ticket, "deactivated")
         member = members.get(ticket.assignee_id)
-        if member is None:
+        if member is None or owner_is_gone:
             continue
         if member.is_absent and cannot_wait(ticket, member.duty.next_on_at):
             yield TakeBack(ticket, "shift_ended")
@@ -247,7 +237,7 @@ def _ranked(
 def _given(board: Board, now: datetime, solve: Solve) -> Iterator[Give | Ask]:
     """Waiting tickets to those who can take them now: given, or offered with who comes next asked as well."""
     rules = board.rules
-    if rules.strategy == "manual":
+    if rules.strategy is Strategy.MANUAL:
         return
     open_tickets = {one.ticket.number: one for one in board.queued if one.ticket.offer is None}
     wanted = {number: waiting_ticket(one, rules, now) for number, one in open_tickets.items()}
@@ -258,7 +248,7 @@ def _given(board: Board, now: datetime, solve: Solve) -> Iterator[Give | Ask]:
         record = decision(
             pair.ticket, candidates, now, rules.score, chosen_id=pair.candidate_id, chosen_score=pair.score
         )
-        if rules.strategy == "automatic":
+        if rules.strategy is Strategy.AUTOMATIC:
             yield Give(ticket, pair.candidate_id, record)
         else:
             others = _others(pair.ticket, candidates, matching, rules, now)

@@ -71,6 +71,12 @@ class AlreadyAssignedError(ConflictError):
     code = "already_assigned"
 
 
+class TeamInactiveError(ConflictError):
+    """The team takes no tickets any more."""
+
+    code = "team_inactive"
+
+
 class OfferGoneError(ConflictError):
     """The ticket is not offered to this person, or not any more."""
 
@@ -137,6 +143,18 @@ class PolicyUnreachableError(ConflictError):
     """Policies above it take every ticket that a policy is for."""
 
     code = "policy_unreachable"
+
+
+class AgentOwnsTicketsError(ConflictError):
+    """Somebody who is to leave the desk owns open tickets."""
+
+    code = "agent_owns_tickets"
+
+
+class TeamInUseError(ConflictError):
+    """Open tickets are the team's, or a policy names it."""
+
+    code = "team_in_use"
 
 
 class LimitReachedError(ConflictError):

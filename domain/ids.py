@@ -41,3 +41,8 @@ def command_id_for_dispatch(ticket: TicketNumber, revision: int, order: str) -> 
 def command_id_for_rollout(ticket: TicketNumber, rollout: int, direction: str) -> CommandId:
     """The command by which a ticket takes the terms of a rollout, or takes them back."""
     return CommandId(uuid5(_COMMANDS, f"rollout:{rollout}:{direction}:{ticket}"))
+
+
+def command_id_for_return(ticket: TicketNumber, revision: int, owner: PersonId) -> CommandId:
+    """The command by which a ticket at this revision goes back to its queue because its owner leaves the desk."""
+    return CommandId(uuid5(_COMMANDS, f"return:{ticket}:{revision}:{owner}"))

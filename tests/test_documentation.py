@@ -13,7 +13,9 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel
 
+from domain.agent import Presence
 from domain.people import Role
+from domain.team import Strategy
 from domain.ticket import Priority, Status
 from domain.ticket_commands import TicketCommand
 from domain.ticket_events import StatusReason, TicketEvent, WakeReason
@@ -49,6 +51,8 @@ def test_links_lead_to_files(document: Path) -> None:
         *Status,
         *Priority,
         *Role,
+        *Presence,
+        *Strategy,
         *types_of(TicketCommand),
         *types_of(TicketEvent),
         *get_args(StatusReason),

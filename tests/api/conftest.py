@@ -13,6 +13,7 @@ from database.pool import open_pool
 from settings import Settings
 from stack.postgres import Postgres
 from tests.api.desk_api import ApiDesk, opened, seeded_desk
+from tests.api.staff import MakeAgent, a_person
 from tests.workflows.engine_desk import own_database
 from worker import build_worker
 from workflows.client import connect
@@ -111,3 +112,16 @@ async def shipped_terms(api: ApiDesk) -> AsyncIterator[None]:
 async def ticket(requester: httpx2.AsyncClient) -> dict[str, Any]:
     """The requester's new ticket in team `support`."""
     return await opened(requester, team="support")
+
+
+@pytest.fixture
+def make_agent(admin: httpx2.AsyncClient) -> MakeAgent:
+    """Adds an agent of team `support`."""
+
+    async def make(**changes: Any) -> dict[str, Any]:
+        made = await admin.post("/api/agents", json=a_person(**{"teams": ["support"], **changes}))
+        assert made.status_code == 201, made.text
+        agent: dict[str, Any] = made.json()
+        return agent
+
+    return make

@@ -10,11 +10,13 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+from database.agents import AgentStore
 from database.events import EventLog
-from database.people import DirectoryStore, PeopleStore
+from database.people import CategoryStore, PeopleStore
 from database.pool import Pool, open_pool
 from database.sla_figures import SlaFigures
 from database.starts import StartRequestStore
+from database.teams import TeamStore
 from database.ticket_lists import TicketLists
 from database.tickets import TicketStore
 from stack.postgres import Postgres
@@ -87,5 +89,15 @@ def people(pool: Pool) -> PeopleStore:
 
 
 @pytest.fixture
-def directory(pool: Pool) -> DirectoryStore:
-    return DirectoryStore(pool)
+def categories(pool: Pool) -> CategoryStore:
+    return CategoryStore(pool)
+
+
+@pytest.fixture
+def teams(pool: Pool) -> TeamStore:
+    return TeamStore(pool)
+
+
+@pytest.fixture
+def agents(pool: Pool) -> AgentStore:
+    return AgentStore(pool)

@@ -6,7 +6,7 @@ import pytest
 
 from database.events import EventLog
 from database.idempotency import RequestKey
-from database.people import DirectoryStore, NamedSlug, PeopleStore
+from database.people import CategoryStore, PeopleStore
 from database.tickets import TicketStore
 from domain.errors import AlreadyExistsError, IdempotencyKeyReusedError, NotFoundError, UnknownReferenceError
 from domain.ids import TicketNumber
@@ -15,12 +15,7 @@ from tests.database.storing import stored_ticket
 from tests.factories import (
     ADMIN,
     AGENT,
-    BILLING_AGENT,
-    INACTIVE_AGENT,
     PEOPLE,
-    REQUESTER,
-    SUPERVISOR,
-    TEAMS,
     command_id,
     person_id,
     reader,
@@ -121,19 +116,10 @@ async def test_people_are_paged_each_once(people: PeopleStore) -> None:
     assert seen == sorted(PEOPLE)
 
 
-async def test_the_desk_is_its_active_people_by_name(people: PeopleStore) -> None:
-    agents = await people.agents()
+async def test_categories_are_listed_by_slug(categories: CategoryStore) -> None:
+    await categories.add("gardening", "Gardening")
 
-    assert [agent.name for agent in agents] == ["admin", "agent", "billing agent", "other agent", "supervisor"]
-    assert not {INACTIVE_AGENT, REQUESTER} & {agent.id for agent in agents}
-    assert {SUPERVISOR, BILLING_AGENT} <= {agent.id for agent in agents}
-
-
-async def test_teams_and_categories_are_listed_by_slug(directory: DirectoryStore) -> None:
-    await directory.add_category("gardening", "Gardening")
-
-    assert await directory.teams() == [NamedSlug(slug, slug) for slug in sorted(TEAMS)]
-    assert [category.slug for category in await directory.categories()] == [
+    assert [category.slug for category in await categories.all()] == [
         "billing",
         "gardening",
         "general",
@@ -142,8 +128,6 @@ async def test_teams_and_categories_are_listed_by_slug(directory: DirectoryStore
     ]
 
 
-async def test_a_slug_is_given_once(directory: DirectoryStore) -> None:
+async def test_a_slug_is_given_once(categories: CategoryStore) -> None:
     with pytest.raises(AlreadyExistsError):
-        await directory.add_team("support", "Support")
-    with pytest.raises(AlreadyExistsError):
-        await directory.add_category("general", "General")
+        await categories.add("general", "General")

@@ -12,6 +12,7 @@ from domain.access import (
     check_command,
     check_desk,
     check_open,
+    check_own_or_supervisor,
     may_see_internal,
     teams_with_figures,
     ticket_scope,
@@ -228,6 +229,16 @@ def test_what_is_for_the_desk_and_what_for_admins(role: Role) -> None:
             check_desk(me(role))
     else:
         check_desk(me(role))
+
+
+@pytest.mark.parametrize("role", Role)
+def test_what_somebody_did_is_for_them_and_for_supervisors(role: Role) -> None:
+    check_own_or_supervisor(me(role), ME)
+    if role in (Role.SUPERVISOR, Role.ADMIN):
+        check_own_or_supervisor(me(role), AGENT)
+    else:
+        with pytest.raises(ForbiddenError, match="Only a supervisor"):
+            check_own_or_supervisor(me(role), AGENT)
 
 
 @pytest.mark.parametrize("role", Role)

@@ -157,6 +157,12 @@ def test_at_the_end_of_a_shift_what_is_due_before_the_next_one_goes_back_and_the
     assert ordered([absent], owned=[due, can_wait, owned(number=3)]).orders == (TakeBack(due.ticket, "shift_ended"),)
 
 
+def test_what_somebody_had_who_left_the_desk_goes_back() -> None:
+    left = Owned(ticket(assignee_id=BILLING_AGENT, team="support"), owner_is_gone=True)
+
+    assert ordered([member()], owned=[left]).orders == (TakeBack(left.ticket, "deactivated"),)
+
+
 def test_who_went_away_and_whose_hours_are_over_is_absent_too() -> None:
     away = member(duty=OFF_UNTIL_TOMORROW, presence=Presence.AWAY)
 

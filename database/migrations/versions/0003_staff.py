@@ -63,6 +63,15 @@ STATEMENTS = (
     "alter table tickets add column offer jsonb",
     "alter table tickets add column passed_by uuid[] not null default '{}'",
     "create index tickets_waiting on tickets (team, number) where assignee_id is null and status in ('new', 'open')",
+    # What somebody carries, of all that they ever had; and what they did, of all that ever happened.
+    """
+    create index tickets_carried on tickets (assignee_id)
+        where assignee_id is not null and status in ('new', 'open') and not snoozed
+    """,
+    """
+    create index events_of_agents on events (actor_id, at)
+        where actor_role <> 'requester' and type in ('ticket.replied', 'ticket.status_changed')
+    """,
     """
     create table dispatch_decisions (
         id uuid primary key,
@@ -98,7 +107,7 @@ def downgrade() -> None:
         "unique nulls not distinct (person_id, webhook, ticket_number, revision)"
     )
     op.execute("drop table dispatch_decisions")
-    op.execute("drop index tickets_waiting")
+    op.execute("drop index tickets_waiting, tickets_carried, events_of_agents")
     op.execute("alter table tickets drop column assigned_at, drop column offer, drop column passed_by")
     op.execute(
         "alter table teams drop column is_active, drop column strategy, drop column offer_to, "
