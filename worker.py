@@ -19,9 +19,12 @@ from temporalio.worker import (
 )
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.forecast_arithmetic import ForecastArithmetic
+from activities.forecasts import ForecastActivities
 from activities.sla_rollouts import RolloutActivities
 from activities.tickets import TicketActivities
 from database.bell import START_BELL, Bell
+from database.forecasts import ForecastStore
 from database.pool import Pool, open_pool
 from database.skills import SkillStore
 from database.sla_rollouts import RolloutStore
@@ -30,6 +33,8 @@ from database.starts import StartRequestStore
 from database.tickets import TicketStore
 from settings import Settings
 from workflows.client import DEPLOYMENT, TASK_QUEUE, TicketClient, connect, ensure_search_attributes, tls_config
+from workflows.forecast import ForecastWorkflow
+from workflows.forecast_schedule import ensure_forecast_schedule
 from workflows.guard import Guard
 from workflows.recovery import Recovery
 from workflows.relay import StartRelay
@@ -66,6 +71,7 @@ def build_worker(
     tickets, terms, rollouts = TicketStore(pool), SlaTermsStore(pool), RolloutStore(pool)
     activities = TicketActivities(tickets, terms, SkillStore(pool), rollouts)
     rolling = RolloutActivities(rollouts, terms, tickets, TicketClient(client, TELLING_SECONDS, task_queue))
+    forecasting = ForecastActivities(ForecastStore(pool), ForecastArithmetic())
     deployment = None
     if build_id is not None:
         deployment = WorkerDeploymentConfig(
@@ -76,8 +82,14 @@ def build_worker(
     return Worker(
         client,
         task_queue=task_queue,
-        workflows=[TicketWorkflow, RolloutWorkflow],
-        activities=[activities.load_ticket, activities.record, activities.escalate, *rolling.steps],
+        workflows=[TicketWorkflow, RolloutWorkflow, ForecastWorkflow],
+        activities=[
+            activities.load_ticket,
+            activities.record,
+            activities.escalate,
+            *rolling.steps,
+            *forecasting.steps,
+        ],
         interceptors=[Guard()],
         workflow_runner=runner or UnsandboxedWorkflowRunner(),
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
@@ -114,6 +126,10 @@ async def connect_patiently(settings: Settings) -> Client:
         await ensure_search_attributes(client)
     except RPCError as error:
         log.warning("search attributes were not registered, the operator has to: %s", error.message)
+    try:
+        await ensure_forecast_schedule(client)
+    except RPCError as error:
+        log.warning("the nightly forecast was not scheduled: %s", error.message)
     return client
 
 

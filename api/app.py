@@ -26,6 +26,7 @@ from api import (
     ticket_commands,
     tickets,
     timeline,
+    workload_predictions,
 )
 from api.event_frames import Event
 from api.feed import Feed
@@ -36,6 +37,7 @@ from api.state import Desk
 from api.tokens import AccessTokens, load_or_make_key
 from database.bell import BELL, Bell
 from database.events import EventLog
+from database.forecasts import ForecastStore
 from database.people import DirectoryStore, PeopleStore
 from database.pool import open_pool
 from database.skills import SkillStore
@@ -48,7 +50,7 @@ from database.ticket_lists import TicketLists
 from database.tickets import TicketStore
 from domain.lifecycle import LifecycleRules
 from settings import Settings
-from workflows.client import RolloutClient, TicketClient, connect, tls_config
+from workflows.client import ForecastClient, RolloutClient, TicketClient, connect, tls_config
 
 GC_THRESHOLD = (100_000, 50, 100)
 """Collecting garbage less often halves the cost of a stream with thousands of clients."""
@@ -100,12 +102,14 @@ async def build_desk(settings: Settings) -> Desk:
         sla_calendars=SlaCalendarStore(pool),
         sla_policies=SlaPolicyStore(pool),
         figures=SlaFigures(pool),
+        forecasts=ForecastStore(pool),
         lists=TicketLists(pool),
         events=events,
         people=people_store,
         directory=DirectoryStore(pool),
         workflows=TicketClient(client, settings.command_timeout_seconds),
         rolling=RolloutClient(client, settings.command_timeout_seconds),
+        forecasting=ForecastClient(client, settings.command_timeout_seconds),
         feed=feed,
         bell=Bell(settings.database_dsn, {BELL: feed.ring}),
         tokens=AccessTokens(load_or_make_key(settings.token_key_path), lifetime),
@@ -148,7 +152,7 @@ def create_app(settings: Settings) -> FastAPI:
     api = APIRouter(prefix="/api", responses=PROBLEMS)
     for part in (
         tickets, ticket_commands, timeline, auth, people, sla_ledger, sla_calendars, sla_policies, sla_rollouts,
-        sla_figures, stream,
+        sla_figures, workload_predictions, stream,
     ):  # fmt: skip
         api.include_router(part.router)
     app.include_router(api)

@@ -7,6 +7,7 @@ from api.passwords import Passwords
 from api.tokens import AccessTokens
 from database.bell import Bell
 from database.events import EventLog
+from database.forecasts import ForecastStore
 from database.people import DirectoryStore, PeopleStore
 from database.pool import Pool
 from database.skills import SkillStore
@@ -19,7 +20,7 @@ from database.ticket_lists import TicketLists
 from database.tickets import TicketStore
 from domain.lifecycle import LifecycleRules
 from settings import Settings
-from workflows.client import RolloutClient, TicketClient
+from workflows.client import ForecastClient, RolloutClient, TicketClient
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,14 @@ class Desk:
     sla_calendars: SlaCalendarStore
     sla_policies: SlaPolicyStore
     figures: SlaFigures
+    forecasts: ForecastStore
     lists: TicketLists
     events: EventLog
     people: PeopleStore
     directory: DirectoryStore
     workflows: TicketClient
     rolling: RolloutClient
+    forecasting: ForecastClient
     feed: Feed
     bell: Bell
     tokens: AccessTokens
