@@ -3,7 +3,6 @@
 Both take a second to load and hold 100 MB; they are loaded by the first forecast, so that workers start quickly.
 """
 
-import warnings
 from collections.abc import Sequence
 
 from domain.forecast import Level
@@ -21,14 +20,15 @@ class ForecastArithmetic:
 
     def level(self, totals: Sequence[float]) -> Level:
         """The level of weekly totals, by simple exponential smoothing."""
-        from statsmodels.tsa.holtwinters import SimpleExpSmoothing  # noqa: PLC0415  loaded by the first forecast only
+        import numpy as np  # noqa: PLC0415  loaded by the first forecast only
+        from statsmodels.tsa.holtwinters import SimpleExpSmoothing  # noqa: PLC0415
 
         first = sum(totals[:FIRST_WEEKS]) / len(totals[:FIRST_WEEKS])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with np.errstate(divide="ignore", invalid="ignore"):  # of no error at all its figures take the logarithm
             model = SimpleExpSmoothing(list(totals), initialization_method="known", initial_level=first)
             fitted = model.fit(smoothing_level=SMOOTHING, optimized=False)
-        return Level(float(fitted.forecast(1)[0]), tuple(float(one) for one in fitted.fittedvalues), SMOOTHING)
+            ahead = float(fitted.forecast(1)[0])
+        return Level(ahead, tuple(float(one) for one in fitted.fittedvalues), SMOOTHING)
 
     def band(self, means: Sequence[float], dispersions: Sequence[float], share: float) -> list[tuple[int, int]]:
         """Quantiles of the negative binomial distribution with these means and dispersions; Poisson's without any."""
