@@ -14,7 +14,7 @@ from database.forecasts import StoredForecast
 from domain.access import check_supervisor, teams_with_figures
 from domain.errors import ForbiddenError
 from domain.forecast import HOUR, HOURS_A_WEEK, Forecast, ForecastError, Method, hours_of_week
-from domain.staffing import ServiceTarget, load, staff_needed
+from domain.staffing import ServiceTarget, load, staff_band
 from domain.ticket import Slug
 
 router = APIRouter(prefix="/workload", tags=["workload"])
@@ -231,11 +231,7 @@ def _hours(
             low=forecast.low[hour],
             high=forecast.high[hour],
             load=round(load(forecast.expected[hour], handling_minutes), 4),
-            staff=StaffOut(
-                expected=_staff(forecast.expected[hour], handling_minutes, target),
-                low=_staff(forecast.low[hour], handling_minutes, target),
-                high=_staff(forecast.high[hour], handling_minutes, target),
-            ),
+            staff=_staff(forecast.expected[hour], forecast.low[hour], forecast.high[hour], handling_minutes, target),
             planned=None,
         )
         for hour, place in zip(range(first, last), places, strict=True)
@@ -243,9 +239,9 @@ def _hours(
 
 
 @lru_cache(maxsize=4096)
-def _staff(arrivals: float, handling_minutes: float, target: ServiceTarget) -> int:
+def _staff(expected: float, low: int, high: int, handling_minutes: float, target: ServiceTarget) -> StaffOut:
     """Weeks repeat each other."""
-    return staff_needed(arrivals, handling_minutes, target)
+    return StaffOut(**staff_band(expected, low, high, handling_minutes, target)._asdict())
 
 
 def _error(error: ForecastError) -> PredictionErrorOut:

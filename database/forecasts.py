@@ -107,6 +107,7 @@ class ForecastStore:
 
 
 def _midnight_from(at: datetime) -> datetime:
-    """The first midnight (UTC) that is not before this moment: the day of the first ticket is not a whole one."""
-    day = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return day if day == at else day + timedelta(days=1)
+    """Where a history begins whose first ticket came then: at the next midnight (UTC), since the day before is not a
+    whole one; at its own, when it came in the first hour of the day."""
+    hour = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    return hour if hour.hour == 0 else hour.replace(hour=0) + timedelta(days=1)

@@ -6,6 +6,7 @@ by any free person, first come, first served: Erlang's delay system M/M/N. Its f
 """
 
 import math
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,6 +28,14 @@ class ServiceTarget(BaseModel):
     share: float = Field(default=0.8, gt=0, lt=1)
     within_minutes: float = Field(default=30, ge=0)
     shrinkage: float = Field(default=0.125, ge=0, lt=1)
+
+
+class Staff(NamedTuple):
+    """The people on shift that an hour takes: as expected, and at the two ends of the band."""
+
+    expected: int
+    low: int
+    high: int
 
 
 def load(arrivals: float, handling_minutes: float) -> float:
@@ -95,3 +104,13 @@ def staff_needed(arrivals: float, handling_minutes: float, target: ServiceTarget
     """The fewest people on shift, some of whom are on a break at any time: `people_needed`, by 1 - shrinkage."""
     at_work = people_needed(arrivals, handling_minutes, target)
     return math.ceil(at_work / (1 - target.shrinkage) - _ROUNDING)
+
+
+def staff_band(expected: float, low: float, high: float, handling_minutes: float, target: ServiceTarget) -> Staff:
+    """The staff for an hour in which `expected` tickets come on the average, and mostly between `low` and `high`.
+
+    An hour in which mostly nothing comes takes nobody, although its average is a little more than nothing: whoever sat
+    there would mostly wait. So the average counts as far as it lies within the band.
+    """
+    likely = min(max(expected, low), high)
+    return Staff(*(staff_needed(one, handling_minutes, target) for one in (likely, low, high)))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.staffing import ServiceTarget, all_busy, begun_in_time, load, people_needed, staff_needed
+from domain.staffing import ServiceTarget, all_busy, begun_in_time, load, people_needed, staff_band, staff_needed
 
 SOME_ARRIVALS = st.floats(0, 300, allow_nan=False)
 SOME_MINUTES = st.floats(0.5, 240)
@@ -86,6 +86,23 @@ def test_a_stricter_target_never_takes_fewer_people(arrivals: float, minutes: fl
     )
 
     assert staff_needed(arrivals, minutes, target) <= staff_needed(arrivals, minutes, stricter)
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.floats(0, 100), SOME_MINUTES, TARGETS)
+def test_the_band_of_staff_is_in_order(
+    low: int, width: int, expected: float, minutes: float, target: ServiceTarget
+) -> None:
+    staff = staff_band(expected, low, low + width, minutes, target)
+
+    assert staff.low <= staff.expected <= staff.high
+    assert (staff.low, staff.high) == tuple(staff_needed(one, minutes, target) for one in (low, low + width))
+    if low <= expected <= low + width:
+        assert staff.expected == staff_needed(expected, minutes, target)
+
+
+def test_an_hour_in_which_mostly_nothing_comes_takes_nobody() -> None:
+    assert staff_band(0.05, 0, 0, 15, ServiceTarget()) == (0, 0, 0)
+    assert staff_band(0.15, 0, 1, 15, ServiceTarget()) == (2, 0, 2)
 
 
 def test_an_hour_in_which_nothing_comes_takes_nobody() -> None:
