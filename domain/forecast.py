@@ -30,6 +30,8 @@ LEVEL_WEEKS = 6
 """With fewer, the level of the weeks is anybody's guess, and their mean is taken."""
 LEVEL_NEEDS_WEEKS = 4
 """The least that a level is smoothed from when the method is judged."""
+UNKNOWN_DISPERSION = 0.1
+"""What a single week is taken to scatter, which cannot be compared with another: by a third, besides chance."""
 LEAST_DAYS = 3
 LEAST_TICKETS = 20
 BAND = 0.8
@@ -113,16 +115,30 @@ class Forecast(BaseModel):
 
 
 class _Fit(NamedTuple):
-    """What a method expects of each hour of a week, how far counts scatter around it (as in `Arithmetic.band`), and
-    what is added to that with each further week."""
+    """What a method expects of each hour of a week, from how many counts of such an hour, how far counts scatter around
+    it (as in `Arithmetic.band`), and what is added to that with each further week."""
 
     by_hour: tuple[float, ...]
+    rounds: int
     dispersion: float
     drift: float = 0.0
 
-    def dispersion_in(self, week: int) -> float:
-        """Of the week after next, `week` is 1."""
-        return self.dispersion + week * self.drift
+    def band(self, expected: Sequence[float], arithmetic: Arithmetic) -> list[tuple[int, int]]:
+        """The band of the hours after the history.
+
+        A mean of few counts is itself uncertain. With k of them, Jeffreys' prior and nothing but chance, the next count
+        is negative binomial with size k mean + 1/2 and mean (k mean + 1/2) / k; how far counts scatter beyond chance
+        comes on top of that.
+        """
+        sizes = [self.rounds * one + 0.5 for one in expected]
+        return arithmetic.band(
+            [size / self.rounds for size in sizes],
+            [
+                1 / size + (self.dispersion + hour // HOURS_A_WEEK * self.drift) * (1 + 1 / self.rounds)
+                for hour, size in enumerate(sizes)
+            ],
+            BAND,
+        )
 
 
 def method_for(hours: int, tickets: int) -> Method | None:
@@ -149,7 +165,7 @@ def forecast(history: History, arithmetic: Arithmetic) -> Forecast:
     fit = _fit(method, counts, places[:used], arithmetic)
     ahead = range(AHEAD_WEEKS * HOURS_A_WEEK)
     expected = [fit.by_hour[places[used + hour]] for hour in ahead]
-    band = arithmetic.band(expected, [fit.dispersion_in(hour // HOURS_A_WEEK) for hour in ahead], BAND)
+    band = fit.band(expected, arithmetic)
     return Forecast(
         method=method,
         zone=history.zone,
@@ -192,21 +208,23 @@ def _off(actual: Sequence[float], expected: Sequence[float]) -> float:
 
 def _fit(method: Method, counts: Sequence[int], places: Sequence[int], arithmetic: Arithmetic) -> _Fit:
     if method == "hour_of_day_mean":
-        by_hour, rounds = _means(counts, [place % HOURS_A_DAY for place in places], HOURS_A_DAY), HOURS_A_DAY
-        week = by_hour * (HOURS_A_WEEK // HOURS_A_DAY)
-        return _Fit(week, _dispersion(counts, [week[place] for place in places], len(counts) // rounds))
+        day, days = _means(counts, [place % HOURS_A_DAY for place in places], HOURS_A_DAY), len(counts) // HOURS_A_DAY
+        shape = day * (HOURS_A_WEEK // HOURS_A_DAY)
+        return _Fit(shape, days, _dispersion(counts, [shape[place] for place in places], days))
     shape, weeks = _means(counts, places, HOURS_A_WEEK), len(counts) // HOURS_A_WEEK
     if method == "hour_of_week_mean":
-        return _Fit(shape, _dispersion(counts, [shape[place] for place in places], weeks))
+        return _Fit(shape, weeks, _dispersion(counts, [shape[place] for place in places], weeks))
     totals = [sum(counts[week * HOURS_A_WEEK :][:HOURS_A_WEEK]) for week in range(weeks)]
     mean = sum(totals) / weeks
+    if not mean:
+        return _Fit(shape, weeks, 0.0)
     level = arithmetic.level(totals)
-    lifted = [
-        shape[place] * level.expected[hour // HOURS_A_WEEK] / mean for hour, place in enumerate(places)
-    ]  # what was expected of every hour of the history, a week before it came
+    # What was expected of every hour of the history a week before it came:
+    lifted = [shape[place] * level.expected[hour // HOURS_A_WEEK] / mean for hour, place in enumerate(places)]
     missed = sum((total - told) ** 2 for total, told in zip(totals, level.expected, strict=True)) / weeks
     return _Fit(
         tuple(one * level.next / mean for one in shape),
+        weeks,
         _dispersion(counts, lifted, weeks),
         level.smoothing**2 * missed / level.next**2 if level.next else 0.0,
     )
@@ -228,7 +246,9 @@ def _dispersion(counts: Sequence[int], expected: Sequence[float], rounds: int) -
     What is expected was taken from the same counts, `rounds` of them for each hour, and so lies too near to them.
     """
     squares = sum(one * one for one in expected)
-    if rounds < 2 or not squares:
+    if rounds < 2:
+        return UNKNOWN_DISPERSION
+    if not squares:
         return 0.0
     scatter = sum((count - one) ** 2 for count, one in zip(counts, expected, strict=True)) * rounds / (rounds - 1)
     return max(0.0, scatter - sum(expected)) / squares
@@ -248,7 +268,7 @@ def _judged(
         before, came = counts[:begin], counts[begin:end]
         fit = _fit(method, before, places[:begin], arithmetic)
         told = [fit.by_hour[place] for place in places[begin:end]]
-        band = arithmetic.band(told, [fit.dispersion] * len(told), BAND)
+        band = fit.band(told, arithmetic)
         inside += sum(low <= count <= high for count, (low, high) in zip(came, band, strict=True))
         actual += came
         expected += told

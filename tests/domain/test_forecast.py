@@ -173,6 +173,17 @@ def test_a_desk_at_which_nothing_comes_any_more_is_expected_to_stay_quiet() -> N
     assert made.error.wape is None, "nothing came in the judged weeks"
 
 
+def test_a_desk_at_which_nothing_came_for_long_is_judged_too() -> None:
+    made = forecast_of((*[0] * (10 * HOURS_A_WEEK), *by_chance(rates(2), seed=13)))
+
+    assert made.method == "week_shape_and_level"
+    assert sum(made.expected[:HOURS_A_WEEK]) > 0.4 * sum(SHAPE)
+    assert made.error is not None
+    assert made.error.wape is not None
+    assert made.error.wape > 0.5, "the first week of tickets came as a surprise"
+    assert made.error.coverage < 0.95
+
+
 # What little history comes to.
 
 
@@ -226,6 +237,17 @@ def test_one_week_forecasts_itself_and_nothing_can_be_said_of_its_error() -> Non
     assert made.error is None
 
 
+def test_the_band_of_one_week_knows_that_it_is_only_one() -> None:
+    inside, hours = 0, 0
+    for seed in range(20, 30):
+        made, later = forecast_of(by_chance(rates(1), seed)), by_chance(rates(1), seed + 100)
+        busy = [place for place, rate in enumerate(SHAPE) if rate == BUSY]
+        inside += sum(made.low[hour] <= later[hour] <= made.high[hour] for hour in busy)
+        hours += len(busy)
+
+    assert 0.8 <= inside / hours <= 0.97
+
+
 def test_some_weeks_are_averaged_hour_by_hour() -> None:
     counts = by_chance(rates(3), seed=12)
 
@@ -235,7 +257,7 @@ def test_some_weeks_are_averaged_hour_by_hour() -> None:
     assert made.expected[:HOURS_A_WEEK] == pytest.approx(
         [sum(hour) / 3 for hour in zip(first, second, third, strict=True)], abs=1e-4
     )
-    off = [abs(one - other) for one, other in zip(second, first, strict=True)]
+    off: list[float] = [abs(one - other) for one, other in zip(second, first, strict=True)]
     off += [abs(one - (a + b) / 2) for one, a, b in zip(third, first, second, strict=True)]
     assert made.error is not None
     assert made.error.wape == pytest.approx(sum(off) / sum((*second, *third)))
