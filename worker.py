@@ -20,10 +20,13 @@ from temporalio.worker import (
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.dispatch import DispatchActivities
+from activities.forecast_arithmetic import ForecastArithmetic
+from activities.forecasts import ForecastActivities
 from activities.sla_rollouts import RolloutActivities
 from activities.tickets import TicketActivities
 from database.bell import DISPATCH_BELL, START_BELL, Bell
 from database.dispatch import DispatchStore
+from database.forecasts import ForecastStore
 from database.pool import Pool, open_pool
 from database.shifts import ShiftStore
 from database.sla_rollouts import RolloutStore
@@ -36,6 +39,8 @@ from workflows.client import DEPLOYMENT, TASK_QUEUE, TicketClient, connect, ensu
 from workflows.dispatch import DispatchWorkflow
 from workflows.dispatch_client import DispatchClient
 from workflows.dispatch_relay import DispatchRelay
+from workflows.forecast import ForecastWorkflow
+from workflows.forecast_schedule import ensure_forecast_schedule
 from workflows.guard import Guard
 from workflows.recovery import Recovery
 from workflows.relay import StartRelay
@@ -74,6 +79,7 @@ def build_worker(
     telling = TicketClient(client, TELLING_SECONDS, task_queue)
     rolling = RolloutActivities(rollouts, terms, tickets, telling)
     dispatching = DispatchActivities(DispatchStore(pool, ShiftStore(pool), terms), telling)
+    forecasting = ForecastActivities(ForecastStore(pool), ForecastArithmetic())
     deployment = None
     if build_id is not None:
         deployment = WorkerDeploymentConfig(
@@ -84,13 +90,14 @@ def build_worker(
     return Worker(
         client,
         task_queue=task_queue,
-        workflows=[TicketWorkflow, DispatchWorkflow, RolloutWorkflow],
+        workflows=[TicketWorkflow, DispatchWorkflow, RolloutWorkflow, ForecastWorkflow],
         activities=[
             activities.load_ticket,
             activities.record,
             activities.escalate,
             dispatching.dispatch_round,
             *rolling.steps,
+            *forecasting.steps,
         ],
         interceptors=[Guard()],
         workflow_runner=runner or UnsandboxedWorkflowRunner(),
@@ -128,6 +135,10 @@ async def connect_patiently(settings: Settings) -> Client:
         await ensure_search_attributes(client)
     except RPCError as error:
         log.warning("search attributes were not registered, the operator has to: %s", error.message)
+    try:
+        await ensure_forecast_schedule(client)
+    except RPCError as error:
+        log.warning("the nightly forecast was not scheduled: %s", error.message)
     return client
 
 

@@ -29,6 +29,7 @@ from api import (
     ticket_commands,
     tickets,
     timeline,
+    workload_predictions,
 )
 from api.event_frames import Event
 from api.feed import Feed
@@ -42,6 +43,7 @@ from database.agents import AgentStore
 from database.bell import BELL, Bell
 from database.dispatch import DispatchStore
 from database.events import EventLog
+from database.forecasts import ForecastStore
 from database.people import CategoryStore, PeopleStore
 from database.pool import open_pool
 from database.shifts import ShiftStore
@@ -56,7 +58,7 @@ from database.ticket_lists import TicketLists
 from database.tickets import TicketStore
 from domain.lifecycle import LifecycleRules
 from settings import Settings
-from workflows.client import RolloutClient, TicketClient, connect, tls_config
+from workflows.client import ForecastClient, RolloutClient, TicketClient, connect, tls_config
 
 GC_THRESHOLD = (100_000, 50, 100)
 """Collecting garbage less often halves the cost of a stream with thousands of clients."""
@@ -109,6 +111,7 @@ async def build_desk(settings: Settings) -> Desk:
         sla_calendars=SlaCalendarStore(pool),
         sla_policies=SlaPolicyStore(pool),
         figures=SlaFigures(pool),
+        forecasts=ForecastStore(pool),
         lists=TicketLists(pool),
         events=events,
         people=people_store,
@@ -118,6 +121,7 @@ async def build_desk(settings: Settings) -> Desk:
         performance=PerformanceFigures(pool),
         workflows=TicketClient(client, settings.command_timeout_seconds),
         rolling=RolloutClient(client, settings.command_timeout_seconds),
+        forecasting=ForecastClient(client, settings.command_timeout_seconds),
         feed=feed,
         bell=Bell(settings.database_dsn, {BELL: feed.ring}),
         tokens=AccessTokens(load_or_make_key(settings.token_key_path), lifetime),
@@ -160,7 +164,7 @@ def create_app(settings: Settings) -> FastAPI:
     api = APIRouter(prefix="/api", responses=PROBLEMS)
     for part in (
         tickets, ticket_commands, timeline, assignment, auth, people, agents, teams, sla_ledger, sla_calendars,
-        sla_policies, sla_rollouts, sla_figures, stream,
+        sla_policies, sla_rollouts, sla_figures, workload_predictions, stream,
     ):  # fmt: skip
         api.include_router(part.router)
     app.include_router(api)

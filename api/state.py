@@ -10,6 +10,7 @@ from database.agents import AgentStore
 from database.bell import Bell
 from database.dispatch import DispatchStore
 from database.events import EventLog
+from database.forecasts import ForecastStore
 from database.people import CategoryStore, PeopleStore
 from database.pool import Pool
 from database.skills import SkillStore
@@ -23,7 +24,7 @@ from database.ticket_lists import TicketLists
 from database.tickets import TicketStore
 from domain.lifecycle import LifecycleRules
 from settings import Settings
-from workflows.client import RolloutClient, TicketClient
+from workflows.client import ForecastClient, RolloutClient, TicketClient
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Desk:
     sla_calendars: SlaCalendarStore
     sla_policies: SlaPolicyStore
     figures: SlaFigures
+    forecasts: ForecastStore
     lists: TicketLists
     events: EventLog
     people: PeopleStore
@@ -49,6 +51,7 @@ class Desk:
     performance: PerformanceFigures
     workflows: TicketClient
     rolling: RolloutClient
+    forecasting: ForecastClient
     feed: Feed
     bell: Bell
     tokens: AccessTokens

@@ -25,8 +25,9 @@ from temporalio.service import GrpcCompression, RetryConfig, TLSConfig
 from activities.failures import refusal_of
 from domain.errors import IdempotencyKeyReusedError, PreviewOutdatedError
 from domain.ids import CommandId, PersonId, TicketNumber
-from domain.ticket import Ticket
+from domain.ticket import Slug, Ticket
 from domain.ticket_commands import CommandEnvelope, Receipt
+from workflows.forecast import ForecastStart, ForecastWorkflow
 from workflows.payloads import DATA_CONVERTER
 from workflows.search_attributes import SEARCH_ATTRIBUTES, search_attributes
 from workflows.sla_rollout import RolloutStart, RolloutWorkflow
@@ -303,6 +304,29 @@ class RolloutClient:
                 raise PreviewOutdatedError("It is too late for that; make a new preview.") from error
             raise EngineUnavailableError(str(error)) from error
         except (RuntimeError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+            raise EngineUnavailableError(str(error)) from error
+
+
+class ForecastClient:
+    """Starts forecasts."""
+
+    def __init__(self, client: Client, timeout_seconds: float, task_queue: str = TASK_QUEUE) -> None:
+        self._client = client
+        self._timeout = timedelta(seconds=timeout_seconds)
+        self.task_queue = task_queue
+
+    async def start(self, team: Slug | None) -> None:
+        """Forecast a team now, or all of them. One that is under way is joined. Raises EngineUnavailableError."""
+        try:
+            await self._client.start_workflow(
+                ForecastWorkflow.run,
+                ForecastStart(team=team),
+                id="forecast-by-hand" if team is None else f"forecast-by-hand-{team}",
+                task_queue=self.task_queue,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                rpc_timeout=self._timeout,
+            )
+        except (RPCError, RuntimeError) as error:
             raise EngineUnavailableError(str(error)) from error
 
 

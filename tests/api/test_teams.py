@@ -85,7 +85,7 @@ async def test_a_supervisor_sets_how_tickets_are_dispatched(supervisor: httpx2.A
         {"strategy": "lottery"}, {"strategy": None}, {"offer_to": 0}, {"offer_to": 51}, {"offer_seconds": 4},
         {"offer_seconds": 86_401}, {"take_back_minutes": 0}, {"take_back_minutes": -5}, {"usual_minutes": 0},
         {"usual_minutes": 1.5}, {"usual_minutes": None}, {"hand_over_minutes": -1}, {"hand_over_minutes": 1_441},
-        {"approves_swaps": "perhaps"}, {"score": {}}, {"slug": "other"}, {"members": []},
+        {"approves_swaps": "perhaps"}, {"score": {"fairness": -1}}, {"slug": "other"}, {"members": []},
     ],
     ids=str,
 )  # fmt: skip
