@@ -148,13 +148,14 @@ async def run(settings: Settings) -> None:
     pool = await open_pool(settings.database_dsn, settings.database_pool_size)
     tickets = TicketClient(client, settings.command_timeout_seconds)
     relay = StartRelay(StartRequestStore(pool), tickets)
-    dispatching = DispatchRelay(
-        DispatchStore(pool, ShiftStore(pool), SlaTermsStore(pool)), DispatchClient(client, TELLING_SECONDS)
-    )
+    dispatchers = DispatchClient(client, TELLING_SECONDS)
+    dispatching = DispatchRelay(DispatchStore(pool, ShiftStore(pool), SlaTermsStore(pool)), dispatchers)
     bell = Bell(settings.database_dsn, {START_BELL: relay.ring, DISPATCH_BELL: dispatching.ring})
     async with pool, build_worker(client, pool, settings.worker_build_id):
         log.info("worker runs on %s", settings.temporal_target)
-        await asyncio.gather(relay.run(), dispatching.run(), bell.run(), Recovery(TicketStore(pool), tickets).run())
+        await asyncio.gather(
+            relay.run(), dispatching.run(), bell.run(), Recovery(TicketStore(pool), tickets, dispatchers).run()
+        )
 
 
 async def run_until_stopped(settings: Settings) -> None:

@@ -1,5 +1,6 @@
 """How the teams' dispatchers are reached."""
 
+import logging
 from datetime import timedelta
 
 from temporalio.client import Client, RPCError, RPCStatusCode, WorkflowQueryFailedError
@@ -10,9 +11,12 @@ from domain.ticket import Slug
 from workflows.client import TASK_QUEUE, EngineUnavailableError
 from workflows.dispatch import DispatchStart, DispatchWorkflow
 
+_PREFIX = "dispatch-"
+log = logging.getLogger(__name__)
+
 
 def dispatcher_id(team: Slug) -> str:
-    return f"dispatch-{team}"
+    return f"{_PREFIX}{team}"
 
 
 class DispatchClient:
@@ -38,6 +42,26 @@ class DispatchClient:
             )
         except (RPCError, RuntimeError) as error:
             raise EngineUnavailableError(str(error)) from error
+
+    async def failing(self) -> list[Slug]:
+        """The teams whose dispatchers' tasks keep failing: none, unless a release is broken."""
+        query = (
+            "WorkflowType = 'DispatchWorkflow' AND ExecutionStatus = 'Running' AND TemporalReportedProblems IS NOT NULL"
+        )
+        return [one.id.removeprefix(_PREFIX) async for one in self._client.list_workflows(query)]
+
+    async def mend(self) -> int:
+        """Begin failing dispatchers anew. Nothing is lost with them: what waits is in the database.
+
+        Returns how many there were. Raises RPCError and EngineUnavailableError.
+        """
+        failing = await self.failing()
+        for team in failing:
+            log.error("the dispatcher of team %s cannot go on; it begins anew", team)
+            handle = self._client.get_workflow_handle(dispatcher_id(team))
+            await handle.terminate(reason="could not go on; begun anew")
+            await self.look(team)
+        return len(failing)
 
     async def last_round(self, team: Slug) -> RoundReport | None:
         """What the dispatcher's last round came to; None when there was none."""

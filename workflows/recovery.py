@@ -19,6 +19,7 @@ from temporalio.client import RPCError
 from domain.ids import TicketNumber
 from domain.ticket import Ticket
 from workflows.client import EngineUnavailableError, TicketClient, WedgedWorkflowError
+from workflows.dispatch_client import DispatchClient
 
 LATELY_SECONDS = 30
 """How far before the last change an unheard one may lie: a local activity ends within two seconds, a task in ten."""
@@ -47,9 +48,10 @@ class Sweep(NamedTuple):
 class Recovery:
     """Runs beside the worker."""
 
-    def __init__(self, rows: ChangedTickets, tickets: TicketClient) -> None:
+    def __init__(self, rows: ChangedTickets, tickets: TicketClient, dispatchers: DispatchClient) -> None:
         self._rows = rows
         self._tickets = tickets
+        self._dispatchers = dispatchers
 
     async def run(self) -> None:
         """Until cancelled: sweep now, and again whenever the engine was away."""
@@ -90,12 +92,14 @@ class Recovery:
         return is_behind
 
     async def _mend(self) -> None:
-        """Begin workflows whose tasks keep failing anew from the database, also if nobody touches their tickets."""
+        """Begin workflows whose tasks keep failing anew from the database, also if nobody touches their tickets; and
+        dispatchers, which nobody touches."""
         try:
             for number in await self._tickets.reported_problems():
                 ticket = await self._rows.state(number)
                 if ticket is not None:
                     await self._tickets.mend(ticket)
+            await self._dispatchers.mend()
         except Exception as error:  # noqa: BLE001  it outlives every fault of its parts
             log.warning("the look for failing workflows failed: %s", error)
 

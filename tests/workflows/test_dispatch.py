@@ -192,3 +192,27 @@ async def test_at_the_end_of_a_shift_what_cannot_wait_goes_back(desk: EngineDesk
 
     await eventually(lambda: owner_of(desk, urgent), lambda owner: owner is None)
     assert await owner_of(desk, patient) == team.one
+
+
+class KnownToFail(DispatchClient):
+    """An engine that reports one team's dispatcher."""
+
+    team = ""
+
+    async def failing(self) -> list[str]:
+        return [self.team]
+
+
+async def test_a_dispatcher_that_cannot_go_on_begins_anew(desk: EngineDesk, team: Team) -> None:
+    await team.looks()
+    await team.is_there(team.one)
+    handle = desk.client.get_workflow_handle(dispatcher_id(team.slug))
+    before = (await handle.describe()).run_id
+    ticket = await desk.open(team=team.slug)
+    client = KnownToFail(desk.client, 30, desk.task_queue)
+    client.team = team.slug
+
+    assert await client.mend() == 1
+
+    assert (await handle.describe()).run_id != before
+    await eventually(lambda: owner_of(desk, ticket), lambda owner: owner == team.one)

@@ -13,6 +13,7 @@ from domain.ticket_rules import decide
 from tests import factories
 from tests.workflows.engine_desk import EngineDesk, eventually, wedged
 from workflows.client import EngineUnavailableError, TicketClient, WedgedWorkflowError
+from workflows.dispatch_client import DispatchClient
 from workflows.recovery import Recovery
 
 
@@ -22,6 +23,10 @@ async def snoozed(desk: EngineDesk, ticket: Ticket) -> Ticket:
     snooze = factories.envelope(SnoozeTicket(until=now + timedelta(days=1)), actor=factories.BY_AGENT)
     await desk.store.record(decide(ticket, snooze, now))
     return await desk.row(ticket.number)
+
+
+def dispatchers(desk: EngineDesk) -> DispatchClient:
+    return DispatchClient(desk.client, 30, desk.task_queue)
 
 
 async def stored_unheard(desk: EngineDesk, ticket: Ticket) -> Ticket:
@@ -37,10 +42,10 @@ async def test_a_sweep_tells_a_workflow_of_a_change_it_has_not_heard_of(desk: En
 
     rows = RowsOf(desk, ticket)
 
-    assert await Recovery(rows, desk.tickets).sweep() == (1, 0)
+    assert await Recovery(rows, desk.tickets, dispatchers(desk)).sweep() == (1, 0)
 
     assert await desk.state(ticket) == row
-    assert await Recovery(rows, desk.tickets).sweep() == (0, 0)
+    assert await Recovery(rows, desk.tickets, dispatchers(desk)).sweep() == (0, 0)
 
 
 async def test_one_ticket_that_does_not_answer_keeps_no_other_from_hearing(desk: EngineDesk, ticket: Ticket) -> None:
@@ -48,7 +53,9 @@ async def test_one_ticket_that_does_not_answer_keeps_no_other_from_hearing(desk:
     silent = await desk.running()
     await stored_unheard(desk, silent)
 
-    sweep = await Recovery(RowsOf(desk, silent, ticket), EngineThatKnowsNot(desk, silent.number)).sweep()
+    sweep = await Recovery(
+        RowsOf(desk, silent, ticket), EngineThatKnowsNot(desk, silent.number), dispatchers(desk)
+    ).sweep()
 
     assert sweep == (1, 1)
     assert await desk.state(ticket) == row
@@ -74,7 +81,7 @@ async def test_a_sweep_begins_a_ticket_anew_that_cannot_be_replayed(desk: Engine
             await tickets.state(ticket.number)
         row = await snoozed(desk, ticket)
 
-        assert await Recovery(RowsOf(desk, ticket), tickets).sweep() == (1, 0)
+        assert await Recovery(RowsOf(desk, ticket), tickets, dispatchers(desk)).sweep() == (1, 0)
 
         await eventually(lambda: tickets.state(ticket.number), lambda state: state == row)
 
@@ -125,7 +132,7 @@ class EngineThatComesBack(TicketClient):
 async def test_it_looks_at_its_start_and_whenever_the_engine_comes_back(desk: EngineDesk) -> None:
     tickets = EngineThatComesBack(desk.client, 30, desk.task_queue)
     ours = [await desk.running(), await desk.running()]
-    running = asyncio.create_task(Recovery(RowsOf(desk, *ours), tickets).run())
+    running = asyncio.create_task(Recovery(RowsOf(desk, *ours), tickets, dispatchers(desk)).run())
     try:
         for ticket in ours:
             tickets.is_there = False
