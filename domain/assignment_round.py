@@ -111,6 +111,7 @@ class _Round:
         Of a round of more than `max_cells` pairs only the next place of each agent is filled, and only by the most
         urgent tickets.
         """
+        places, rows = self._places(1), []
         for most in (len(self._open), 1):
             places = self._places(most)
             rows = self._rows(places)
