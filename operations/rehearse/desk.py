@@ -1,8 +1,8 @@
 """The desk of a rehearsal: its agents at work, its clock, and what waits."""
 
 from collections import deque
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID, uuid5
 
@@ -44,6 +44,15 @@ class Done(NamedTuple):
     worker: "Worker"
     begun_at: datetime
     ended_at: datetime
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it was begun late."""
+        return self.begun_at > self.due.response_at
+
+    @property
+    def is_done_late(self) -> bool:
+        return self.ended_at > self.due.resolution_at
 
 
 class Worker:
@@ -98,7 +107,7 @@ class Desk:
 
     def __init__(self, workers: Sequence[Worker]) -> None:
         self.workers = workers
-        self.now = datetime.min
+        self.now = datetime.min.replace(tzinfo=UTC)
         self.experience = Experience()
 
     def begun(self, ticket: Waiting, worker: Worker) -> Done:
@@ -117,7 +126,7 @@ class Desk:
         return [worker for worker in self.workers if worker.is_free(self.now)]
 
 
-def due(arrival: Arrival, targets: dict[Priority, Target], hours: BusinessCalendar) -> Due:
+def due(arrival: Arrival, targets: Mapping[Priority, Target], hours: BusinessCalendar) -> Due:
     """By when it must be begun and be done, in the desk's working time."""
     target = targets[arrival.priority]
     response, resolution = (after_working_time(hours, arrival.at, goal) for goal in target)

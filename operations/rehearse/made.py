@@ -1,7 +1,7 @@
 """A log and a roster of a real desk's shape, from a seed: for whoever has none at hand.
 
-The arrivals are those of the made log of `operations.replay`; the constants here are fitted by eye to summary figures of
-the same desk.
+The arrivals are those of the made log of `operations.replay`; the constants here are fitted by eye to summary figures
+of the same desk.
 """
 
 import math

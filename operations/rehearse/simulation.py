@@ -23,6 +23,7 @@ class Run(NamedTuple):
     done: Sequence[Done]
     left: Sequence[Waiting]
     workers: Sequence[Worker]
+    hours: BusinessCalendar
     since: datetime
     until: datetime
     """When the last arrival came."""
@@ -62,7 +63,7 @@ def rehearse(
             began = desk.begun(ticket, worker)
             done.append(began)
             coming.add(began.ended_at, began)
-    return Run(done, list(left.values()), workers, since, until)
+    return Run(done, list(left.values()), workers, hours, since, until)
 
 
 class _Happened(NamedTuple):

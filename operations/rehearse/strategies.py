@@ -1,8 +1,8 @@
 """The strategies of a rehearsal: simple ones to compare with, and the product's own rules."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import datetime
-from itertools import count
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from activities.matching import solve
@@ -28,8 +28,6 @@ class Strategy(Protocol):
         """What is begun now, by workers with empty hands who are on shift; each at most once."""
         ...
 
-    def waiting(self) -> int: ...
-
 
 Order = Callable[[Waiting], tuple[int, datetime, int]]
 
@@ -54,7 +52,7 @@ class Push:
     def arrived(self, ticket: Waiting, desk: Desk) -> None:
         able = [worker for worker in desk.workers if worker.can(ticket.arrival) and worker.is_on_shift(desk.now)]
         if able:
-            self._queue(self._choose(able, desk)).append(ticket)
+            self._queue(self._choose(ticket, able)).append(ticket)
         else:
             self._nobody_there.append(ticket)
 
@@ -70,35 +68,44 @@ class Push:
                 begun.append((first, worker))
         return begun
 
-    def waiting(self) -> int:
-        return sum(len(queue) for queue in self._queues.values())
-
     def _queue(self, worker: Worker) -> list[Waiting]:
         return self._queues.setdefault(worker.name, [])
 
-    def _choose(self, able: Sequence[Worker], desk: Desk) -> Worker:
+    def _choose(self, ticket: Waiting, able: Sequence[Worker]) -> Worker:
         raise NotImplementedError
 
 
 class RoundRobin(Push):
-    """One after the other, whatever they have to do already."""
+    """One after the other of those who can do it, whatever they have to do already."""
 
     def __init__(self, order: Order) -> None:
         super().__init__(order)
-        self._turn = count(1)
-        self._last: dict[str, int] = {}
+        self._turns: Counter[str] = Counter()
 
-    def _choose(self, able: Sequence[Worker], desk: Desk) -> Worker:
-        chosen = min(able, key=lambda worker: self._last.get(worker.name, 0))
-        self._last[chosen.name] = next(self._turn)
-        return chosen
+    def _choose(self, ticket: Waiting, able: Sequence[Worker]) -> Worker:
+        turn = self._turns[ticket.arrival.skill]
+        self._turns[ticket.arrival.skill] += 1
+        return able[turn % len(able)]
 
 
 class LeastLoaded(Push):
-    """To whoever has the fewest tickets, begun ones too."""
+    """To whoever has the fewest tickets, the one in hand too, and of these to whoever worked least so far."""
 
-    def _choose(self, able: Sequence[Worker], desk: Desk) -> Worker:
-        return min(able, key=lambda worker: len(self._queue(worker)) + worker.is_busy)
+    def __init__(self, order: Order) -> None:
+        super().__init__(order)
+        self._worked: dict[str, timedelta] = {}
+
+    def begin(self, desk: Desk) -> list[tuple[Waiting, Worker]]:
+        begun = super().begin(desk)
+        for ticket, worker in begun:
+            self._worked[worker.name] = self._worked.get(worker.name, timedelta()) + ticket.arrival.work
+        return begun
+
+    def _choose(self, ticket: Waiting, able: Sequence[Worker]) -> Worker:
+        return min(able, key=lambda worker: (self._carried(worker), self._worked.get(worker.name, timedelta())))
+
+    def _carried(self, worker: Worker) -> int:
+        return len(self._queue(worker)) + worker.is_busy
 
 
 class Pull:
@@ -123,15 +130,16 @@ class Pull:
             self._queue.remove(ticket)
         return begun
 
-    def waiting(self) -> int:
-        return len(self._queue)
-
 
 class Dispatch:
-    """The product's own: the rules of eligibility, the score and the matching, as the dispatcher runs them."""
+    """The product's own: the rules of eligibility, the score and the matching, as the dispatcher runs them.
 
-    def __init__(self, weights: ScoreWeights) -> None:
-        self._weights = weights
+    With `minds_ends` nothing is begun that is not expected to be done when the shift ends. Without it people stay until
+    what they began is done, as they do under the other strategies.
+    """
+
+    def __init__(self, weights: ScoreWeights, *, minds_ends: bool = False) -> None:
+        self._weights, self._minds_ends = weights, minds_ends
         self._queue: dict[TicketNumber, Waiting] = {}
 
     def arrived(self, ticket: Waiting, desk: Desk) -> None:
@@ -141,13 +149,21 @@ class Dispatch:
         workers = {worker.id: worker for worker in desk.free()}
         if not workers or not self._queue:
             return []
-        candidates = [_candidate(worker, desk.now) for worker in workers.values()]
-        tickets = [_ticket(waiting, desk) for waiting in self._queue.values()]
+        candidates = [self._candidate(worker, desk.now) for worker in workers.values()]
+        within_reach = {skill for worker in workers.values() for skill in worker.skills}
+        tickets = [_ticket(one, desk) for one in self._queue.values() if one.arrival.skill in within_reach]
         pairs = match(tickets, candidates, desk.now, self._weights, solve).pairs
         return [(self._queue.pop(pair.ticket.number), workers[pair.candidate_id]) for pair in pairs]
 
-    def waiting(self) -> int:
-        return len(self._queue)
+    def _candidate(self, worker: Worker, now: datetime) -> Candidate:
+        return Candidate(
+            id=worker.id,
+            presence=Presence.ONLINE,
+            skills=worker.skills,
+            capacity=ONE_AT_A_TIME,
+            free_until=worker.shifts.end_of(now) if self._minds_ends else None,
+            minutes_lately=worker.minutes_lately(now),
+        )
 
 
 def _ticket(waiting: Waiting, desk: Desk) -> WaitingTicket:
@@ -161,15 +177,4 @@ def _ticket(waiting: Waiting, desk: Desk) -> WaitingTicket:
         required_skills=(arrival.skill,),
         response_due_at=due.response_at,
         resolution_due_at=due.resolution_at,
-    )
-
-
-def _candidate(worker: Worker, now: datetime) -> Candidate:
-    return Candidate(
-        id=worker.id,
-        presence=Presence.ONLINE,
-        skills=worker.skills,
-        capacity=ONE_AT_A_TIME,
-        free_until=worker.shifts.end_of(now),
-        minutes_lately=worker.minutes_lately(now),
     )
