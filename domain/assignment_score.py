@@ -34,31 +34,31 @@ class ScoreWeights(BaseModel):
     """That far from this moment a third (1/e) of the pressure is on; twice as far a third of that."""
     one_missed_share: _Share = 0.3
     """What is left of importance and pressure when one target is missed and the other can still be kept."""
-    missed_share: _Share = 0.1
+    missed_share: _Share = 0.2
     """What is left of the importance when nothing can be kept any more: what can be kept goes first."""
-    ageing: _Points = 0.2
-    """What a ticket with a missed target gains with every hour since."""
-    ageing_cap: _Points = 20
-    """The most that it gains so: an urgent ticket that can be kept still goes before it."""
+    ageing: _Points = 0.1
+    """How many times its importance a ticket with a missed target gains with every hour since."""
+    ageing_cap: _Points = 4
+    """How many times its importance it gains so at the most: what can be kept at the last moment still goes first."""
     escalation: _Points = 8
     """What each level of escalation adds to a ticket."""
-    specialist: _Points = 2
+    specialist: _Points = 3
     """For an agent whose category the ticket is of."""
-    level: _Points = 1
+    level: _Points = 2
     """For an agent with every needed skill at level 5; less for lower ones."""
     breadth: _Points = 1
     """For an agent who can do nothing else, so that those who can do much stay free; less for each other skill."""
-    load: _Points = 20
+    load: _Points = 30
     """For an agent with all of their capacity left; less in proportion to what they carry."""
-    idle: _Points = 5
+    idle: _Points = 10
     """For an agent who carries nothing, and so can begin at once."""
-    fairness: _Points = 10
+    fairness: _Points = 20
     """For an agent who was given no work lately; less in proportion to what they were given."""
     fair_minutes: _Minutes = 3_000
     """Who was given this much work lately gets nothing of `fairness`: more than one can do in five days."""
-    seniority: _Points = 3
+    seniority: _Points = 4
     """For an agent of the highest seniority, for each level of the ticket's escalation; nothing for the lowest."""
-    contact: _Points = 3
+    contact: _Points = 4
     """For the agent who wrote last with the requester."""
 
 
@@ -100,7 +100,7 @@ def urgency(ticket: WaitingTicket, now: datetime, weights: ScoreWeights) -> floa
     kept = [due for due in begin_by if due >= now]
     points = weights.escalation * ticket.escalation_level
     if len(kept) < len(begin_by):
-        points += min(weights.ageing * ((now - min(begin_by)) / _HOUR), weights.ageing_cap)
+        points += importance * min(weights.ageing * ((now - min(begin_by)) / _HOUR), weights.ageing_cap)
         importance *= weights.one_missed_share if kept else weights.missed_share
     if kept:
         slack = (min(kept) - now) / _MINUTE
