@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check bench bench-sla replay reconcile promote admin openapi lock clean
+.PHONY: help up test check bench bench-sla replay rehearse reconcile promote admin openapi lock clean
 MAKEFLAGS += --no-print-directory
 
 help: ## list the targets
@@ -31,6 +31,9 @@ bench-sla: $(VENV)/.stamp-dev ## measure how late warnings, breaches and escalat
 
 replay: $(VENV)/.stamp-dev ## play a service-desk log through the API (LOG=file.csv.gz SPEED=3600; no LOG: a made one)
 	@exec $(BIN)/python -m operations.replay $(if $(LOG),--log "$(LOG)") $(if $(SPEED),--speed "$(SPEED)") $(ARGS)
+
+rehearse: $(VENV)/.stamp-dev ## play a log through the rules of dispatch alone (LOG=file.csv.gz ROSTER=file.csv; neither: made ones)
+	@exec $(BIN)/python -m operations.rehearse $(if $(LOG),--log "$(LOG)") $(if $(ROSTER),--roster "$(ROSTER)") $(ARGS)
 
 reconcile: $(VENV)/.stamp-run ## compare engine and database, report and mend every difference
 	@exec $(BIN)/python -m operations.reconcile $(ARGS)

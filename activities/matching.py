@@ -13,7 +13,7 @@ def solve(worth: Sequence["array[float]"]) -> list[tuple[int, int]]:
     Minus infinity marks a pair that must not be. Every pair gets a bonus beyond what all differences of worth come to,
     so a further pair is always better than better pairs.
     """
-    matrix = np.array([np.frombuffer(row) for row in worth]).reshape(len(worth), -1)
+    matrix = np.array([np.frombuffer(row) for row in worth if row])
     possible = np.isfinite(matrix)
     if not possible.any():
         return []

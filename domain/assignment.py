@@ -15,7 +15,7 @@ from domain.skill import SkillNeed, needed
 from domain.ticket import Priority, Slug
 
 MAX_SENIORITY = 5
-LONG_WORK_MINUTES = 60
+LONG_WORK_MINUTES = 120
 """Work that takes longer is begun all the same when this much time is left: else it would wait for ever."""
 _MINUTE = timedelta(minutes=1)
 

@@ -8,6 +8,7 @@ whoever is free first.
 import math
 from array import array
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 
@@ -26,9 +27,9 @@ from domain.ids import PersonId, TicketNumber
 from domain.skill import SkillNeed
 from domain.ticket import Slug
 
-MAX_CELLS = 2_000_000
+MAX_CELLS = 500_000
 """How many pairs of ticket and place are weighed at once. Of a bigger round each agent is given one ticket after the
-other, the most urgent tickets first: solving takes time with the third power of its size."""
+other, the most urgent tickets first: the time to solve grows with the third power of the size."""
 EXCLUDED = -math.inf
 """What a pair is worth that must not be."""
 
@@ -88,6 +89,20 @@ class _Place(NamedTuple):
     worth: float
 
 
+@dataclass
+class _Kind:
+    """Tickets that only their urgency tells apart: what each place is worth for them, and how many they are."""
+
+    worth: "array[float]"
+    places: int
+    """How many of them can take one."""
+    taking_part: int = 0
+
+    @classmethod
+    def of(cls, worth: "array[float]") -> "_Kind":
+        return cls(worth, sum(1 for at in worth if at > EXCLUDED))
+
+
 class _Round:
     """The state of a round: what is still open, and the candidates as they stand with what they were given so far."""
 
@@ -116,9 +131,10 @@ class _Round:
         if len(rows) * len(places) > max_cells:
             places = self._places(1)
             rows = self._rows(places)
-        rows = rows[: max(1, max_cells // len(places))] if places else []
-        chosen = solve([worth for _, worth in rows]) if rows else ()
-        found = [(rows[row][1][place], rows[row][0], places[place].column) for row, place in chosen]
+            rows = rows[: max(1, max_cells // len(places))]
+        worth = [array("d", [at + self._urgency[ticket.number] for at in base]) for ticket, base in rows]
+        chosen = solve(worth) if rows else ()
+        found = [(worth[row][place], rows[row][0], places[place].column) for row, place in chosen]
         found.sort(key=lambda pair: (-pair[0], pair[1].number))
         return [(ticket, column) for _, ticket, column in found]
 
@@ -153,35 +169,30 @@ class _Round:
         return places
 
     def _rows(self, places: Sequence[_Place]) -> list[tuple[WaitingTicket, "array[float]"]]:
-        """The tickets that can take part, the most urgent first, each with its worth at every place.
+        """The tickets that can take part, the most urgent first, each with the worth of every place but for urgency.
 
         Tickets that differ in nothing but their urgency are for the same places: of each such kind only as many take
         part as there are places for it, which loses nothing.
         """
-        rooms = [most_minutes(candidate, self._now) for candidate in self._candidates]
-        least = min(rooms, default=math.inf)
+        least = min((most_minutes(candidate, self._now) for candidate in self._candidates), default=math.inf)
         present = {candidate.id for candidate in self._candidates}
-        kinds: dict[object, array[float]] = {}
-        free: dict[object, int] = {}
-        left: dict[object, int] = {}
+        kinds: dict[object, _Kind] = {}
         rows = []
         for ticket in self._open.values():
-            kind = (
+            key = (
                 *(ticket.required_skills, ticket.category, ticket.priority, ticket.escalation_level),
                 ticket.minutes if ticket.minutes > least else 0,
                 ticket.passed_by & present,
                 ticket.last_contact_id if ticket.last_contact_id in present else None,
             )
-            base = kinds.get(kind)
-            if base is None:
-                base = kinds[kind] = self._worth(ticket, places)
-                free[kind] = left[kind] = sum(1 for worth in base if worth > EXCLUDED)
-            if free[kind]:
+            if key not in kinds:
+                kinds[key] = _Kind.of(self._worth(ticket, places))
+            kind = kinds[key]
+            if kind.places:
                 self._wanted.add(ticket.number)
-            if left[kind]:
-                left[kind] -= 1
-                points = self._urgency[ticket.number]
-                rows.append((ticket, array("d", [worth + points for worth in base])))
+            if kind.taking_part < kind.places:
+                kind.taking_part += 1
+                rows.append((ticket, kind.worth))
         return rows
 
     def _worth(self, ticket: WaitingTicket, places: Sequence[_Place]) -> "array[float]":

@@ -29,35 +29,37 @@ class ScoreWeights(BaseModel):
 
     importance: Weights = Weights(low=1, normal=2, high=8, urgent=16)
     """What a ticket of each priority is worth, whatever its due times."""
-    pressure: _Points = 3
-    """How many times its importance a ticket gains on the way to its due time."""
-    near_minutes: _Minutes = 60
-    """With this much time left until it must be begun, half of the pressure is on."""
-    lost_share: _Share = 0.4
-    """What is left of a ticket's importance when every target of it is missed: what can still be kept goes first."""
-    ageing: _Points = 1
-    """What a ticket with a missed target gains with every hour since."""
-    ageing_cap: _Points = 20
-    """The most that it gains so."""
-    escalation: _Points = 4
+    pressure: _Points = 8
+    """How many times its importance a ticket gains on the way to the moment by which it must be begun."""
+    near_minutes: _Minutes = 45
+    """That far from this moment a third (1/e) of the pressure is on; twice as far a third of that."""
+    one_missed_share: _Share = 0.3
+    """What is left of importance and pressure when one target is missed and the other can still be kept."""
+    missed_share: _Share = 0.2
+    """What is left of the importance when nothing can be kept any more: what can be kept goes first."""
+    ageing: _Points = 0.1
+    """How many times its importance a ticket with a missed target gains with every hour since."""
+    ageing_cap: _Points = 4
+    """How many times its importance it gains so at the most: what can be kept at the last moment still goes first."""
+    escalation: _Points = 8
     """What each level of escalation adds to a ticket."""
-    specialist: _Points = 2
+    specialist: _Points = 3
     """For an agent whose category the ticket is of."""
-    level: _Points = 1
+    level: _Points = 2
     """For an agent with every needed skill at level 5; less for lower ones."""
-    breadth: _Points = 2
+    breadth: _Points = 1
     """For an agent who can do nothing else, so that those who can do much stay free; less for each other skill."""
-    load: _Points = 4
+    load: _Points = 30
     """For an agent with all of their capacity left; less in proportion to what they carry."""
-    idle: _Points = 4
+    idle: _Points = 10
     """For an agent who carries nothing, and so can begin at once."""
-    fairness: _Points = 2
-    """For an agent who was given no work lately."""
-    fair_minutes: _Minutes = 480
-    """Who was given this much work lately gets half of `fairness`."""
-    seniority: _Points = 2
+    fairness: _Points = 20
+    """For an agent who was given no work lately; less in proportion to what they were given."""
+    fair_minutes: _Minutes = 3_000
+    """Who was given this much work lately gets nothing of `fairness`: more than one can do in five days."""
+    seniority: _Points = 4
     """For an agent of the highest seniority, for each level of the ticket's escalation; nothing for the lowest."""
-    contact: _Points = 2
+    contact: _Points = 4
     """For the agent who wrote last with the requester."""
 
 
@@ -89,23 +91,22 @@ def score(ticket: WaitingTicket, candidate: Candidate, now: datetime, weights: S
 
 
 def urgency(ticket: WaitingTicket, now: datetime, weights: ScoreWeights) -> float:
-    """How much a ticket asks to be next.
+    """How much a ticket asks to be next: what it is worth, and how near the moment is by which it must be begun.
 
-    Least slack first among what can still be kept: the slack is the time until the ticket must be begun. A ticket whose
-    targets are all missed falls back to a share of its importance, for nothing is saved by it any more, and ages back.
+    Least slack first, but only among what can still be kept: a ticket whose targets are all missed falls back behind
+    the others of its kind, for nothing is saved by it any more, and ages back.
     """
     importance = weights.importance.of(ticket.priority)
     begin_by = [due for due in (ticket.response_due_at, _last_beginning(ticket)) if due is not None]
-    missed = [due for due in begin_by if due < now]
-    points = importance + weights.escalation * ticket.escalation_level
-    if missed:
-        points += min(weights.ageing * ((now - min(missed)) / _HOUR), weights.ageing_cap)
-        if len(missed) == len(begin_by):
-            return points - importance * (1 - weights.lost_share)
-    if not begin_by:
-        return points
-    slack = (min(due for due in begin_by if due >= now) - now) / _MINUTE
-    return points + importance * weights.pressure * weights.near_minutes / (weights.near_minutes + slack)
+    kept = [due for due in begin_by if due >= now]
+    points = weights.escalation * ticket.escalation_level
+    if len(kept) < len(begin_by):
+        points += importance * min(weights.ageing * ((now - min(begin_by)) / _HOUR), weights.ageing_cap)
+        importance *= weights.one_missed_share if kept else weights.missed_share
+    if kept:
+        slack = (min(kept) - now) / _MINUTE
+        points += importance * weights.pressure * math.exp(-slack / weights.near_minutes)
+    return points + importance
 
 
 def skill_part(needs: tuple[SkillNeed, ...], category: Slug, candidate: Candidate, weights: ScoreWeights) -> float:
@@ -129,7 +130,7 @@ def load_part(candidate: Candidate, load: float, weights: ScoreWeights) -> float
 
 def fairness_part(candidate: Candidate, weights: ScoreWeights) -> float:
     """Who was given little work lately is asked first."""
-    return weights.fairness / (1 + candidate.minutes_lately / weights.fair_minutes)
+    return weights.fairness * max(0.0, 1 - candidate.minutes_lately / weights.fair_minutes)
 
 
 def seniority_part(escalation_level: int, candidate: Candidate, weights: ScoreWeights) -> float:
