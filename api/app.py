@@ -17,6 +17,7 @@ from api import (
     agents,
     assignment,
     auth,
+    hand_over,
     health,
     people,
     sla_calendars,
@@ -163,8 +164,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Metrics)
     api = APIRouter(prefix="/api", responses=PROBLEMS)
     for part in (
-        tickets, ticket_commands, timeline, assignment, auth, people, agents, teams, sla_ledger, sla_calendars,
-        sla_policies, sla_rollouts, sla_figures, workload_predictions, stream,
+        tickets, ticket_commands, timeline, assignment, auth, people, agents, hand_over, teams, sla_ledger,
+        sla_calendars, sla_policies, sla_rollouts, sla_figures, workload_predictions, stream,
     ):  # fmt: skip
         api.include_router(part.router)
     app.include_router(api)

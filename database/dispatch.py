@@ -15,7 +15,7 @@ from domain.agent import Capacity, Presence, Weights
 from domain.assignment import Candidate
 from domain.assignment_reasons import Decision
 from domain.business_calendar import ALWAYS_OPEN, BusinessCalendar, after_working_time
-from domain.dispatch import Board, Member, Owned, Queued, TeamRules
+from domain.dispatch import Board, HandOver, Member, Owned, Queued, TeamRules, hand_over
 from domain.duty import Duty, duty_by
 from domain.ids import DecisionId, PersonId, TicketNumber
 from domain.sla_clock import TicketSla
@@ -134,6 +134,17 @@ class DispatchStore:
         team = await self._pool.fetchval("select team from tickets where number = $1", number)
         row = await self._pool.fetchrow(_QUEUED, team, number)
         return None if row is None else Queued(ticket_of(row), row["last_contact_id"])
+
+    async def leaving(self, agent: PersonId, now: datetime) -> tuple[Duty, HandOver]:
+        """How the agent stands to their shifts, and what becomes of their tickets when they leave."""
+        rows = await self._pool.fetch(
+            f"select {SELECT} from tickets t where t.assignee_id = $1 and t.status not in ('resolved', 'closed')", agent
+        )
+        duty = (await self._duties.duties([agent], now))[agent]
+        hours = await self._pool.fetchval("select working_hours from agents where person_id = $1", agent)
+        if not duty.is_planned and hours is not None:
+            duty = duty_by(BusinessCalendar.model_validate_json(hours), now)
+        return duty, hand_over((ticket_of(row) for row in rows), duty.next_on_at)
 
     async def keep(self, decisions: Sequence[tuple[DecisionId, Decision]], team: Slug) -> None:
         """Store the reasons before the commands that name them. Harmless to repeat."""

@@ -161,14 +161,23 @@ def cannot_wait(ticket: Ticket, until: datetime | None) -> bool:
     return any(clock.breached_at and clock.is_open for clock in (ticket.sla.clocks if ticket.sla else ()))
 
 
-def hand_over(owned: Iterable[Owned], member: Member) -> tuple[list[Ticket], list[Ticket]]:
-    """The open tickets of somebody whose shift ends, by their due time: those that can wait until their next shift,
-    and those that cannot."""
-    far = datetime.max.replace(tzinfo=member.presence_since.tzinfo)
-    theirs = [one.ticket for one in owned if one.ticket.assignee_id == member.id and not one.ticket.is_finished]
-    theirs.sort(key=lambda ticket: (ticket.next_due_at or far, ticket.number))
-    can = [ticket for ticket in theirs if not cannot_wait(ticket, member.duty.next_on_at)]
-    return can, [ticket for ticket in theirs if ticket not in can]
+class HandOver(NamedTuple):
+    """The open tickets of somebody whose shift ends, each list by due time."""
+
+    can_wait: list[Ticket]
+    cannot_wait: list[Ticket]
+
+
+def hand_over(owned: Iterable[Ticket], back_at: datetime | None) -> HandOver:
+    """Which of somebody's tickets can wait until they are back (None: nobody knows when), and which cannot."""
+    open_tickets = sorted(
+        (ticket for ticket in owned if not ticket.is_finished),
+        key=lambda ticket: (ticket.next_due_at is None, ticket.next_due_at or ticket.created_at, ticket.number),
+    )
+    return HandOver(
+        [ticket for ticket in open_tickets if not cannot_wait(ticket, back_at)],
+        [ticket for ticket in open_tickets if cannot_wait(ticket, back_at)],
+    )
 
 
 def _taken_back(board: Board, now: datetime) -> Iterator[TakeBack]:
@@ -204,7 +213,8 @@ def _handed_over(board: Board, now: datetime, gone: set[TicketNumber]) -> Iterat
         begins = _hand_over_begins(board.rules, member)
         if ends_at is None or begins is None or not begins <= now < ends_at:
             continue
-        for ticket in hand_over(board.owned, member)[1]:
+        theirs = (one.ticket for one in board.owned if one.ticket.assignee_id == member.id)
+        for ticket in hand_over(theirs, member.duty.next_on_at).cannot_wait:
             if ticket.offer is None and ticket.number not in gone:
                 yield from _offered_on(Queued(ticket), board, member, ends_at, now)
 

@@ -1,13 +1,14 @@
 """Why a ticket has its assignee or waits, over HTTP; claims, offers and overrides."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
 import pytest
 from temporalio.client import Client
 
-from tests.api.desk_api import ApiDesk, assert_problem, do, opened, ticket_of, timeline_of
+from tests.api.desk_api import ApiDesk, assert_problem, do, numbers, opened, ticket_of, timeline_of
 from tests.workflows.engine_desk import eventually
 from workflows.dispatch_client import DispatchClient, dispatcher_id
 
@@ -140,3 +141,29 @@ async def test_an_unrouted_ticket_is_in_no_queue(requester: httpx2.AsyncClient, 
     ticket = await opened(requester)
 
     assert (await assignment_of(supervisor, ticket["number"]))["waiting"]["sentence"] == "It is in no team's queue."
+
+
+async def test_what_becomes_of_somebodys_tickets_at_the_end_of_their_shift(
+    api: ApiDesk, supervisor: httpx2.AsyncClient, agent: httpx2.AsyncClient, billing_agent: httpx2.AsyncClient
+) -> None:
+    person, now = str(api.people["agent3"].id), datetime.now(UTC)
+    due = await opened(supervisor, team="billing", due_at=(now + timedelta(hours=2)).isoformat())
+    await do(supervisor, due["number"], "assign", {"assignee": person})
+    path = f"/api/agents/{person}/hand-over"
+    unplanned = (await billing_agent.get(path)).json()
+    assert (unplanned["on_shift"], unplanned["hands_over"]) == (False, [])
+    for begins, ends in ((-1, 1), (16, 24)):
+        await api.parts.pool.execute(
+            "insert into shifts (agent_id, starts_at, ends_at, status) values ($1, $2, $3, 'published')",
+            api.people["agent3"].id,
+            now + timedelta(hours=begins),
+            now + timedelta(hours=ends),
+        )
+    try:
+        found = (await supervisor.get(path)).json()
+        assert found["on_shift"]
+        assert due["number"] in numbers(found["hands_over"])
+        assert due["number"] not in numbers(found["keeps"])
+        assert_problem(await agent.get(path), 403, "forbidden")
+    finally:
+        await api.parts.pool.execute("delete from shifts")

@@ -266,11 +266,10 @@ def test_a_hand_over_lists_the_tickets_by_their_due_time() -> None:
         owned(number=2, due_at=NOW + 3 * HOUR),
         owned(number=3, due_at=NOW + 2 * HOUR),
         owned(number=4, due_at=NOW + 17 * HOUR),
-        owned(OTHER_AGENT, number=5, due_at=NOW),
         owned(number=6, status=Status.CLOSED),
     ]
 
-    can_wait, cannot = hand_over(tickets, member(duty=LEAVING))
+    can_wait, cannot = hand_over([one.ticket for one in tickets], LEAVING.next_on_at)
 
     assert [one.number for one in can_wait] == [4, 1]
     assert [one.number for one in cannot] == [3, 2]
@@ -319,7 +318,7 @@ def test_a_broken_promise_counts_from_its_moment_and_a_kept_or_inner_one_not_at_
 def test_what_is_late_already_cannot_wait() -> None:
     late = Owned(with_clocks(clock("resolution", breached_at=NOW - HOUR, due_at=None), assignee_id=AGENT))
 
-    assert hand_over([late], member(duty=LEAVING))[1] == [late.ticket]
+    assert hand_over([late.ticket], LEAVING.next_on_at).cannot_wait == [late.ticket]
 
 
 def test_a_ticket_without_an_estimate_takes_as_long_as_is_usual() -> None:
