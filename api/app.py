@@ -17,6 +17,12 @@ from api import (
     auth,
     health,
     people,
+    shift_coverage,
+    shift_feeds,
+    shift_requests,
+    shift_rotas,
+    shift_time_off,
+    shifts,
     sla_calendars,
     sla_figures,
     sla_ledger,
@@ -38,6 +44,12 @@ from database.bell import BELL, Bell
 from database.events import EventLog
 from database.people import DirectoryStore, PeopleStore
 from database.pool import open_pool
+from database.rotas import RotaStore
+from database.shift_feeds import ShiftFeedStore
+from database.shift_needs import ShiftNeedStore
+from database.shift_plans import ShiftPlanner
+from database.shift_requests import ShiftRequestStore
+from database.shifts import ShiftStore
 from database.skills import SkillStore
 from database.sla_calendars import SlaCalendarStore
 from database.sla_figures import SlaFigures
@@ -46,6 +58,7 @@ from database.sla_rollouts import RolloutStore
 from database.sla_terms import SlaTermsStore
 from database.ticket_lists import TicketLists
 from database.tickets import TicketStore
+from database.time_off import TimeOffStore
 from domain.lifecycle import LifecycleRules
 from settings import Settings
 from workflows.client import RolloutClient, TicketClient, connect, tls_config
@@ -100,6 +113,13 @@ async def build_desk(settings: Settings) -> Desk:
         sla_calendars=SlaCalendarStore(pool),
         sla_policies=SlaPolicyStore(pool),
         figures=SlaFigures(pool),
+        shifts=ShiftStore(pool),
+        shift_plans=ShiftPlanner(pool),
+        rotas=RotaStore(pool),
+        time_off=TimeOffStore(pool),
+        shift_requests=ShiftRequestStore(pool),
+        shift_needs=ShiftNeedStore(pool),
+        shift_feeds=ShiftFeedStore(pool),
         lists=TicketLists(pool),
         events=events,
         people=people_store,
@@ -148,7 +168,7 @@ def create_app(settings: Settings) -> FastAPI:
     api = APIRouter(prefix="/api", responses=PROBLEMS)
     for part in (
         tickets, ticket_commands, timeline, auth, people, sla_ledger, sla_calendars, sla_policies, sla_rollouts,
-        sla_figures, stream,
+        sla_figures, shift_rotas, shift_time_off, shift_requests, shift_coverage, shift_feeds, shifts, stream,
     ):  # fmt: skip
         api.include_router(part.router)
     app.include_router(api)

@@ -9,6 +9,12 @@ from database.bell import Bell
 from database.events import EventLog
 from database.people import DirectoryStore, PeopleStore
 from database.pool import Pool
+from database.rotas import RotaStore
+from database.shift_feeds import ShiftFeedStore
+from database.shift_needs import ShiftNeedStore
+from database.shift_plans import ShiftPlanner
+from database.shift_requests import ShiftRequestStore
+from database.shifts import ShiftStore
 from database.skills import SkillStore
 from database.sla_calendars import SlaCalendarStore
 from database.sla_figures import SlaFigures
@@ -17,6 +23,7 @@ from database.sla_rollouts import RolloutStore
 from database.sla_terms import SlaTermsStore
 from database.ticket_lists import TicketLists
 from database.tickets import TicketStore
+from database.time_off import TimeOffStore
 from domain.lifecycle import LifecycleRules
 from settings import Settings
 from workflows.client import RolloutClient, TicketClient
@@ -35,6 +42,13 @@ class Desk:
     sla_calendars: SlaCalendarStore
     sla_policies: SlaPolicyStore
     figures: SlaFigures
+    shifts: ShiftStore
+    shift_plans: ShiftPlanner
+    rotas: RotaStore
+    time_off: TimeOffStore
+    shift_requests: ShiftRequestStore
+    shift_needs: ShiftNeedStore
+    shift_feeds: ShiftFeedStore
     lists: TicketLists
     events: EventLog
     people: PeopleStore

@@ -53,10 +53,11 @@ TABLES = (
         updated_at timestamptz not null default now(),
         version int not null default 1,
         check (ends_at > starts_at),
-        check (num_nonnulls(rota_id, rota_on) <> 1),
+        check (rota_on is null or rota_id is not null),
         unique (rota_id, rota_on)
     )
     """,
+    "create index shifts_by_rota on shifts (rota_id) where rota_id is not null",
     "create index shifts_by_agent on shifts (agent_id, ends_at) where status <> 'cancelled'",
     "create index shifts_by_time on shifts (ends_at, starts_at) where status <> 'cancelled'",
     "create index shifts_under_way on shifts (agent_id) where started_at is not null and ended_at is null",
