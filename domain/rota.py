@@ -6,6 +6,7 @@ the clocks skip is moved on to the moment of the skip, and one that they show tw
 `domain/business_calendar.py` has it.
 """
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
@@ -45,6 +46,9 @@ _PARTS = frozenset(
         "WKST",
     )
 )
+_NUMBERS = {"BYMONTH": 12, "BYMONTHDAY": 31, "BYYEARDAY": 366, "BYWEEKNO": 53, "BYSETPOS": 366}
+"""Parts that list numbers from 1 on, or (but months) from the end, and how far each goes."""
+_WEEKDAY = re.compile(r"(?P<place>[+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
 _TIMES = frozenset(("BYHOUR", "BYMINUTE", "BYSECOND"))
 _FREQUENCIES = frozenset(("DAILY", "WEEKLY", "MONTHLY", "YEARLY"))
 _OFTENER = frozenset(("SECONDLY", "MINUTELY", "HOURLY"))
@@ -157,10 +161,7 @@ def _rule(rota: Rota, begin: datetime) -> rrule:
     if until is not None:
         last = _last_date(until, rota)
         text += f";UNTIL={last.replace(year=min(last.year, LAST_YEAR) + _CYCLES):%Y%m%d}"
-    try:
-        found = rrulestr(text, dtstart=begin)
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        raise RotaRuleError(f"This is no rule of RFC 5545: {rota.rule}") from error
+    found = rrulestr(text, dtstart=begin)
     assert isinstance(found, rrule)
     return found
 
@@ -191,7 +192,30 @@ def _parts_of(rule: str) -> dict[str, str]:
         raise RotaRuleError("A rule ends by COUNT or by UNTIL, not by both.")
     _check_number(parts, "COUNT", MAX_OCCURRENCES)
     _check_number(parts, "INTERVAL", MAX_INTERVAL)
+    for name, most in _NUMBERS.items():
+        _check_numbers(parts, name, most)
+    _check_weekdays(parts)
     return parts
+
+
+def _check_numbers(parts: dict[str, str], name: str, most: int) -> None:
+    pattern = r"\d{1,3}" if name == "BYMONTH" else r"[+-]?\d{1,3}"
+    for value in parts[name].split(",") if name in parts else ():
+        if not re.fullmatch(pattern, value, re.ASCII) or not 1 <= abs(int(value)) <= most:
+            raise RotaRuleError(f"{name} lists numbers from 1 to {most}; this is none: {value[:40] or 'nothing'}")
+    if name == "BYSETPOS" and name in parts and not parts.keys() & {"BYDAY", *_NUMBERS} - {name}:
+        raise RotaRuleError("BYSETPOS picks from what another part as BYDAY gives.")
+
+
+def _check_weekdays(parts: dict[str, str]) -> None:
+    for value in parts["BYDAY"].split(",") if "BYDAY" in parts else ():
+        match = _WEEKDAY.fullmatch(value)
+        if match is None or (match["place"] and not 1 <= abs(int(match["place"])) <= 53):
+            raise RotaRuleError(f"BYDAY lists weekdays as MO, or 1MO and -1FR of a month; this is none: {value[:40]}")
+        if match["place"] and (parts["FREQ"] not in {"MONTHLY", "YEARLY"} or "BYWEEKNO" in parts):
+            raise RotaRuleError(f"{value} is a weekday of a month or a year: FREQ=MONTHLY or YEARLY, without BYWEEKNO.")
+    if not re.fullmatch("MO|TU|WE|TH|FR|SA|SU", parts.get("WKST", "MO")):
+        raise RotaRuleError("WKST is the weekday that weeks begin with, as MO.")
 
 
 def _check_number(parts: dict[str, str], name: str, most: int) -> None:
@@ -207,7 +231,7 @@ def _last_date(until: str, rota: Rota) -> date:
             moment = datetime.strptime(until, form)  # noqa: DTZ007  the zone is given below
         except ValueError:
             continue
-        if form == "%Y%m%d":
+        if form == "%Y%m%d" or not FIRST_YEAR <= moment.year < LAST_YEAR:
             return moment.date()
         if form.endswith("Z"):
             moment = moment.replace(tzinfo=UTC).astimezone(time_zone(rota.zone)).replace(tzinfo=None)
