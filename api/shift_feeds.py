@@ -29,10 +29,6 @@ class ShiftFeedOut(BaseModel):
     path: str = Field(description="Put it behind the address of this server, and subscribe to it.")
 
 
-class CalendarResponse(Response):
-    media_type = "text/calendar"
-
-
 @router.post("/feed", status_code=status.HTTP_201_CREATED)
 async def make_shift_feed(desk: InDesk, reader: AsReader) -> ShiftFeedOut:
     """Make an address for one's own feed; the former one stops to work."""
@@ -47,10 +43,14 @@ async def revoke_shift_feed(desk: InDesk, reader: AsReader) -> None:
     await desk.shift_feeds.revoke(reader.id)
 
 
-@router.get("/feeds/{file}", response_class=CalendarResponse)
+@router.get(
+    "/feeds/{file}",
+    response_class=Response,
+    responses={200: {"content": {"text/calendar": {}}, "description": "The feed"}},
+)
 async def get_shift_feed(
     file: Annotated[str, Path(max_length=100, description="The secret token, and `.ics`.")], desk: InDesk
-) -> CalendarResponse:
+) -> Response:
     """The published shifts of whose address this is, from two months back to a year ahead. Needs no sign-in."""
     match = _FILE.fullmatch(file)
     owner = None if match is None else await desk.shift_feeds.owner(match[1])
@@ -59,8 +59,10 @@ async def get_shift_feed(
     agent, name = owner
     now = datetime.now(UTC)
     records = await desk.shift_feeds.shifts(agent, now - PAST, now + AHEAD)
-    return CalendarResponse(
-        calendar_of(name, records), headers={"Cache-Control": "private, max-age=300", "Referrer-Policy": "no-referrer"}
+    return Response(
+        calendar_of(name, records),
+        media_type="text/calendar",
+        headers={"Cache-Control": "private, max-age=300", "Referrer-Policy": "no-referrer"},
     )
 
 
