@@ -19,10 +19,12 @@ from temporalio.worker import (
 )
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.rotas import RotaActivities
 from activities.sla_rollouts import RolloutActivities
 from activities.tickets import TicketActivities
 from database.bell import START_BELL, Bell
 from database.pool import Pool, open_pool
+from database.rotas import RotaStore
 from database.skills import SkillStore
 from database.sla_rollouts import RolloutStore
 from database.sla_terms import SlaTermsStore
@@ -33,6 +35,8 @@ from workflows.client import DEPLOYMENT, TASK_QUEUE, TicketClient, connect, ensu
 from workflows.guard import Guard
 from workflows.recovery import Recovery
 from workflows.relay import StartRelay
+from workflows.rota_schedule import ensure_rota_schedule
+from workflows.rotas import RotaWorkflow
 from workflows.sla_rollout import RolloutWorkflow
 from workflows.ticket import TicketWorkflow
 
@@ -66,6 +70,7 @@ def build_worker(
     tickets, terms, rollouts = TicketStore(pool), SlaTermsStore(pool), RolloutStore(pool)
     activities = TicketActivities(tickets, terms, SkillStore(pool), rollouts)
     rolling = RolloutActivities(rollouts, terms, tickets, TicketClient(client, TELLING_SECONDS, task_queue))
+    rotas = RotaActivities(RotaStore(pool))
     deployment = None
     if build_id is not None:
         deployment = WorkerDeploymentConfig(
@@ -76,8 +81,8 @@ def build_worker(
     return Worker(
         client,
         task_queue=task_queue,
-        workflows=[TicketWorkflow, RolloutWorkflow],
-        activities=[activities.load_ticket, activities.record, activities.escalate, *rolling.steps],
+        workflows=[TicketWorkflow, RolloutWorkflow, RotaWorkflow],
+        activities=[activities.load_ticket, activities.record, activities.escalate, *rolling.steps, rotas.lay_out],
         interceptors=[Guard()],
         workflow_runner=runner or UnsandboxedWorkflowRunner(),
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
@@ -114,6 +119,10 @@ async def connect_patiently(settings: Settings) -> Client:
         await ensure_search_attributes(client)
     except RPCError as error:
         log.warning("search attributes were not registered, the operator has to: %s", error.message)
+    try:
+        await ensure_rota_schedule(client, TASK_QUEUE)
+    except RPCError as error:
+        log.warning("rotas are not laid out further until a worker starts again: %s", error.message)
     return client
 
 

@@ -329,9 +329,8 @@ async def test_who_is_on_now(
 ) -> None:
     now = datetime.now(UTC)
     began, ends, rests = now - timedelta(hours=1), now + timedelta(hours=3), now + timedelta(hours=1)
-    body = {"starts_at": began.isoformat(), "ends_at": ends.isoformat()}
     lunch = {"kind": "lunch", "starts_at": rests.isoformat(), "ends_at": (rests + timedelta(minutes=30)).isoformat()}
-    on = await planned(supervisor, alex, **body, breaks=[lunch])
+    on = await planned(supervisor, alex, starts_at=began.isoformat(), ends_at=ends.isoformat(), breaks=[lunch])
     await planned(supervisor, ana)
 
     (one,) = (await said(agent, "GET", f"{SHIFTS}/current"))["items"]

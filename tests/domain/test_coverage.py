@@ -142,7 +142,7 @@ def test_stretches_fill_the_time_and_say_what_each_moment_says(
     covered = needed = 0
     for quarter in range(80):
         now = at(quarter / 4)
-        on = {one.agent_id for one in shifts if one.starts_at <= now < one.ends_at}
+        on = frozenset(one.agent_id for one in shifts if one.starts_at <= now < one.ends_at)
         required = next((one.agents for one in spans if one.starts_at <= now < one.ends_at), 0)
         (stretch,) = [one for one in found.stretches if one.starts_at <= now < one.ends_at]
         assert (stretch.agents, stretch.required) == (on, required)
