@@ -9,12 +9,14 @@ from pydantic import TypeAdapter
 
 from database.pool import Pool
 from domain.duty import PLAN_REACH, Duty, duty_of, is_on
-from domain.errors import NotFoundError
+from domain.errors import InvalidError, NotFoundError
 from domain.ids import PersonId, RotaId, ShiftId
 from domain.shift import Break, Shift, ShiftStatus
 from domain.shift_access import ShiftScope
 from domain.ticket import Slug
 
+MAX_COVERING = 1_000
+"""Each makes a few more stretches of a coverage, each of which names everybody who is on."""
 _BREAKS = TypeAdapter(tuple[Break, ...])
 SHIFT = """
 s.id, s.agent_id, s.team, s.starts_at, s.ends_at, s.kind, s.status, s.started_at, s.ended_at,
@@ -47,7 +49,7 @@ _COVERING = f"""
 select {SHIFT} {_FROM}
 where p.is_active and s.starts_at < $2 and s.ends_at > $1
     and (s.status = 'published' or s.status = 'draft' and $4) and ($3::text is null or {_IN_TEAM.format(team="$3")})
-order by s.starts_at, s.id
+order by s.starts_at, s.id limit $5
 """
 _MEMBERS = """
 select p.id, p.name from people p
@@ -192,8 +194,14 @@ class ShiftStore:
         ]
 
     async def covering(self, team: Slug | None, since: datetime, until: datetime, *, drafts: bool) -> list[Shift]:
-        """The shifts of a team's active agents (None: of all) that lie between two instants, also in part."""
-        return [shift_of(row) for row in await self._pool.fetch(_COVERING, since, until, team, drafts)]
+        """The shifts of a team's active agents (None: of all) that lie between two instants, also in part.
+
+        Raises InvalidError for more than MAX_COVERING.
+        """
+        rows = await self._pool.fetch(_COVERING, since, until, team, drafts, MAX_COVERING + 1)
+        if len(rows) > MAX_COVERING:
+            raise InvalidError(f"These are more than {MAX_COVERING} shifts: ask for a shorter time, or for one team.")
+        return [shift_of(row) for row in rows]
 
     async def names(self, team: Slug | None, agents: Sequence[PersonId] | None = None) -> dict[PersonId, str]:
         """Active people of the desk by name: of a team (None: of all), or of these."""
