@@ -23,7 +23,7 @@ from domain.ticket import Slug
 
 router = APIRouter(prefix="/shifts/rotas", tags=["shifts"])
 RotaNumber = Annotated[RotaId, Path(ge=1, le=MAX_ID, description="The rota's id.")]
-_TIME = r"^([01]\d|2[0-3]):[0-5]\d$"
+_TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 
 
 def _printable(rule: str) -> str:

@@ -64,6 +64,10 @@ update shifts set team = $2, starts_at = $3, ends_at = $4, kind = $5, status = $
     updated_at = now(), published_at = case when $6 = 'published' then coalesce(published_at, now()) end
 where id = $1
 """
+_PUBLISH = """
+update shifts set status = 'published', published_at = now(), version = version + 1, updated_at = now()
+where rota_id = $1 and status = 'draft' returning id
+"""
 _TO_EXTEND = "select id from rotas where status <> 'ended' and laid_until < $1 order by laid_until, id limit $2"
 
 
@@ -236,7 +240,8 @@ async def _follow(connection: Connection, laying: _Laying, until: date) -> list[
     # First all step aside, so that none is in the way of another one that moves.
     await cancel_shifts(connection, list(outdated.values()), by_hand=False)
     made = await _lay_out(connection, laying, wanted.values(), refuses=True, known=outdated)
-    return sorted({*outdated.values(), *made})
+    published = await connection.fetch(_PUBLISH, laying.id) if laying.draft.status == "published" else []
+    return sorted({*outdated.values(), *made, *(ShiftId(row["id"]) for row in published)})
 
 
 def _is_so(record: ShiftRecord, occurrence: Occurrence, draft: RotaDraft) -> bool:

@@ -18,6 +18,7 @@ from database.shift_writing import (
     read_shift,
     set_times,
     tell,
+    withdraw_requests,
 )
 from database.shifts import ShiftRecord
 from database.sla_edition import check_expected
@@ -103,8 +104,8 @@ class ShiftPlanner:
     async def change(
         self, id: ShiftId, edit: ShiftEdit, by: Reader, now: datetime, expected: int | None
     ) -> ShiftRecord:
-        """Change what is given. Raises NotFoundError, StaleRevisionError, what `moved` raises, and what a new shift of
-        these times would."""
+        """Change what is given; what is so already makes no new version. Raises NotFoundError, StaleRevisionError, what
+        `moved` raises, and what a new shift of these times would."""
         async with self._pool.acquire() as connection, connection.transaction():
             record = await locked_shift(connection, id)
             check_expected(record.version, expected)
@@ -112,16 +113,24 @@ class ShiftPlanner:
             starts_at, ends_at = edit.starts_at or shift.starts_at, edit.ends_at or shift.ends_at
             breaks = moved(shift, starts_at, ends_at, now)
             team = None if edit.for_all_teams else edit.team or shift.team
+            kind, note = edit.kind or shift.kind, record.note if edit.note is None else edit.note
+            if (starts_at, ends_at, team, kind, note) == (
+                shift.starts_at,
+                shift.ends_at,
+                shift.team,
+                shift.kind,
+                record.note,
+            ):
+                return record
             if team != shift.team:
                 await check_works_in(connection, shift.agent_id, team)
+                await withdraw_requests(connection, [id])
             if (starts_at, ends_at) != (shift.starts_at, shift.ends_at):
                 agenda = await agenda_of(connection, shift.agent_id, starts_at, ends_at)
                 check_free(starts_at, ends_at, agenda.but(id))
                 check_works(starts_at, ends_at, agenda.time_off)
-            await set_times(connection, shift, Piece(starts_at, ends_at, breaks), edit.note)
-            await connection.execute(
-                "update shifts set team = $2, kind = $3 where id = $1", id, team, edit.kind or shift.kind
-            )
+            await set_times(connection, shift, Piece(starts_at, ends_at, breaks), note)
+            await connection.execute("update shifts set team = $2, kind = $3 where id = $1", id, team, kind)
             await tell(connection, [shift.agent_id], by, [id])
             return await read_shift(connection, id)
 

@@ -159,6 +159,11 @@ async def cancel_shifts(
 ) -> None:
     """Cancel shifts, and withdraw what asks for them. `by_hand`: their rotas let them be from now on."""
     await connection.execute(_CANCEL, list(shifts), note, by_hand)
+    await withdraw_requests(connection, shifts)
+
+
+async def withdraw_requests(connection: Connection, shifts: Sequence[ShiftId]) -> None:
+    """Nobody can take over these shifts any more, nor have them in exchange, until it is asked for again."""
     await connection.execute(_WITHDRAW, list(shifts))
 
 

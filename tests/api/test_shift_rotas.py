@@ -113,6 +113,7 @@ async def test_to_lay_out_again_changes_nothing(api: ApiDesk, supervisor: httpx2
         ({"rule": "FREQ=DAILY\0"}, "invalid"),
         ({"zone": "Europe/Atlantis"}, "invalid"),
         ({"starts": "25:00"}, "invalid"),
+        ({"starts": "0٨:00"}, "invalid"),
         ({"starts": "08:00", "ends": "08:00"}, "invalid"),
         ({"starts": "08:00", "ends": "00:30"}, "invalid"),
         ({"begins_on": "2031-02-30"}, "invalid"),
@@ -242,6 +243,8 @@ async def test_drafts_of_a_rota_are_published_with_it(
     made = await rota_of(supervisor, alex, publish=False)
     assert {one["status"] for one in await laid_out(supervisor)} == {"draft"}
     assert await laid_out(agent) == []
+    override = (await laid_out(supervisor))[0]
+    await said(supervisor, "PATCH", f"{SHIFTS}/{override['id']}", json={"ends_at": at(17)})
 
     published = await said(supervisor, "PATCH", f"{ROTAS}/{made['id']}", json={"publish": True})
 

@@ -212,6 +212,18 @@ async def test_a_shift_that_is_moved_takes_its_breaks_along(supervisor: httpx2.A
     assert moved["version"] == 2
 
 
+async def test_what_is_so_already_is_no_change(supervisor: httpx2.AsyncClient, alex: PersonId) -> None:
+    one = await planned(supervisor, alex, breaks=[a_break(12, 12.5)])
+    path = f"{SHIFTS}/{one['id']}"
+
+    for body in ({}, {"team": "support", "ends_at": at(16), "note": ""}, {"kind": "regular"}):
+        assert await said(supervisor, "PATCH", path, json=body) == one
+
+    changed = await said(supervisor, "PATCH", path, json={"team": None, "kind": "overtime"})
+    assert (changed["team"], changed["kind"], changed["version"]) == (None, "overtime", 2)
+    assert_problem(await supervisor.patch(path, json={"team": "billing"}), 409, "assignee_unavailable")
+
+
 async def test_a_shift_is_not_cut_below_its_breaks(supervisor: httpx2.AsyncClient, alex: PersonId) -> None:
     one = await planned(supervisor, alex, breaks=[a_break(12, 12.5)])
 
