@@ -1,7 +1,7 @@
 """Coverage: who is on when, where too few are, and how good the plan is. `domain/coverage.py` defines the figures."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field
 from api.requests import AsReader, InDesk
 from api.shift_models import AskedTime, ShiftAgent, window
 from domain.access import check_supervisor
-from domain.business_calendar import Zone, time_zone
-from domain.coverage import MAX_NEED, Coverage, Gap, NeedSpan, Stretch, WeekNeed, coverage_of, need_spans
+from domain.business_calendar import Zone
+from domain.coverage import MAX_NEED, Coverage, Gap, NeedSpan, Stretch, WeekNeed, by_hour, coverage_of, need_spans
 from domain.ids import PersonId
 from domain.shift_access import check_sees_team, is_supervisor
 from domain.ticket import Slug
@@ -49,15 +49,27 @@ class GapOut(BaseModel):
     missing_minutes: float = Field(description="How much time of an agent is missing in all.")
 
 
+class HourOut(BaseModel):
+    """An hour of the zone's wall clock."""
+
+    starts_at: datetime
+    on: date = Field(description="The date there.")
+    hour: int = Field(description="What the clock there shows, 0 to 23.")
+    agents: float = Field(description="How many work, on average.")
+    required: float = Field(description="How many are needed, on average.")
+    missing_minutes: float
+
+
 class CoverageOut(BaseModel):
-    """The coverage of a time. Its moments are told in the zone that was asked for."""
+    """The coverage of a time."""
 
     starts_at: datetime
     ends_at: datetime
-    zone: str
+    zone: str = Field(description="By whose clock `hours` are told.")
     score: float | None = Field(description="0 to 100: the share of the needed agent time that is covered.")
     agents: list[ShiftAgent] = Field(description="Everybody whom the stretches name.")
     stretches: list[StretchOut]
+    hours: list[HourOut]
     gaps: list[GapOut]
     worst_gaps: list[GapOut] = Field(description="The three in which most agent time is missing, the worst first.")
 
@@ -68,7 +80,7 @@ async def get_coverage(
     reader: AsReader,
     time: AskedTime,
     team: Annotated[Slug | None, Query(description="Of this team; without it, of the whole desk.")] = None,
-    zone: Annotated[Zone, Query(description="In which the answer tells its moments.")] = "UTC",
+    zone: Annotated[Zone, Query(description="By whose clock `hours` are told.")] = "UTC",
     required: Annotated[
         int | None, Query(ge=0, le=MAX_NEED, description="So many agents at any time, instead of the team's need.")
     ] = None,
@@ -106,14 +118,11 @@ async def set_shift_need(team: TeamName, body: WeekNeed, desk: InDesk, reader: A
 def _coverage_out(
     coverage: Coverage, zone: Zone, names: Mapping[PersonId, str], skills: Mapping[PersonId, Mapping[Slug, int]]
 ) -> CoverageOut:
-    def there(moment: datetime) -> datetime:
-        return moment.astimezone(time_zone(zone))
-
     def gaps_out(gaps: Iterable[Gap]) -> list[GapOut]:
         return [
             GapOut(
-                starts_at=there(gap.starts_at),
-                ends_at=there(gap.ends_at),
+                starts_at=gap.starts_at,
+                ends_at=gap.ends_at,
                 missing=gap.missing,
                 missing_minutes=round(gap.missing_minutes, 2),
             )
@@ -122,8 +131,8 @@ def _coverage_out(
 
     def stretch_out(one: Stretch) -> StretchOut:
         return StretchOut(
-            starts_at=there(one.starts_at),
-            ends_at=there(one.ends_at),
+            starts_at=one.starts_at,
+            ends_at=one.ends_at,
             agents=sorted(one.agents),
             on_break=sorted(one.on_break),
             required=one.required,
@@ -132,12 +141,23 @@ def _coverage_out(
         )
 
     return CoverageOut(
-        starts_at=there(coverage.stretches[0].starts_at),
-        ends_at=there(coverage.stretches[-1].ends_at),
+        starts_at=coverage.stretches[0].starts_at,
+        ends_at=coverage.stretches[-1].ends_at,
         zone=zone,
         score=coverage.score,
         agents=[ShiftAgent(id=agent, name=name) for agent, name in names.items()],
         stretches=[stretch_out(one) for one in coverage.stretches],
+        hours=[
+            HourOut(
+                starts_at=one.starts_at,
+                on=one.on,
+                hour=one.hour,
+                agents=round(one.agents, 3),
+                required=round(one.required, 3),
+                missing_minutes=round(one.missing_minutes, 2),
+            )
+            for one in by_hour(coverage, zone)
+        ],
         gaps=gaps_out(coverage.gaps),
         worst_gaps=gaps_out(coverage.worst_gaps),
     )

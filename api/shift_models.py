@@ -208,7 +208,7 @@ def window(since: datetime | None, until: datetime | None, now: datetime) -> Per
     start = now if since is None else since
     end = start + USUAL_WINDOW if until is None else until
     if end <= start:
-        raise InvalidError("`from` lies before `to`.")
+        raise InvalidError("A time ends after it begins.")
     if end - start > MAX_WINDOW:
         raise InvalidError(f"Ask for at most {MAX_WINDOW.days} days at once.")
     return Period(start, end)

@@ -78,7 +78,8 @@ class Agenda(NamedTuple):
 async def lock_agents(connection: Connection, agents: Collection[PersonId]) -> None:
     """Nobody else plans for these agents until this transaction is over. Raises UnknownReferenceError."""
     locked = await connection.fetch(
-        "select person_id from agents where person_id = any($1::uuid[]) order by person_id for update", list(agents)
+        "select person_id from agents where person_id = any($1::uuid[]) order by person_id for no key update",
+        list(agents),
     )
     if len(locked) < len(set(agents)):
         raise UnknownReferenceError("There is no such agent.")

@@ -8,8 +8,9 @@ week. The score is
 where one more agent than needed covers nothing: two too many in the morning do not make up for one too few at night.
 """
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -77,21 +78,62 @@ class Coverage(NamedTuple):
     score: float | None
 
 
+class HourCover(NamedTuple):
+    """An hour of a zone's wall clock: how many agents are on and needed on average, and how much time is missing."""
+
+    starts_at: datetime
+    on: date
+    hour: int
+    agents: float
+    required: float
+    missing_minutes: float
+
+
 def need_spans(need: WeekNeed, since: datetime, until: datetime) -> list[NeedSpan]:
     """The need between two instants, hour by hour of the zone's clock; neighbours with the same need are one."""
     spans = list[NeedSpan]()
-    at, zone = since, time_zone(need.zone)
-    while at < until:
-        there = at.astimezone(zone)
-        into = timedelta(minutes=there.minute, seconds=there.second, microseconds=there.microsecond)
-        end = min(at + timedelta(hours=1) - into, until)
+    for start, end, there in _hours(need.zone, since, until):
         agents = need.week[there.weekday()][there.hour]
         if spans and spans[-1].agents == agents:
             spans[-1] = spans[-1]._replace(ends_at=end)
         else:
-            spans.append(NeedSpan(at, end, agents))
-        at = end
+            spans.append(NeedSpan(start, end, agents))
     return spans
+
+
+def by_hour(coverage: Coverage, zone: Zone) -> list[HourCover]:
+    """A coverage hour by hour of a zone's wall clock; the first and the last hour count as far as it reaches. An hour
+    that the clocks show twice comes twice."""
+    found = list[HourCover]()
+    place = 0
+    stretches = coverage.stretches
+    for start, end, there in _hours(zone, stretches[0].starts_at, stretches[-1].ends_at):
+        while stretches[place].ends_at <= start:
+            place += 1
+        agents = required = missing = timedelta()
+        for one in islice(stretches, place, None):
+            if one.starts_at >= end:
+                break
+            length = min(one.ends_at, end) - max(one.starts_at, start)
+            agents, required, missing = (
+                agents + len(one.agents) * length, required + one.required * length, missing + one.missing * length,
+            )  # fmt: skip
+        whole = end - start
+        found.append(
+            HourCover(start, there.date(), there.hour, agents / whole, required / whole, missing / timedelta(minutes=1))
+        )
+    return found
+
+
+def _hours(zone: Zone, since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime, datetime]]:
+    """The hours of the zone's clock between two instants: from when to when, and what the clock shows first."""
+    at = since
+    while at < until:
+        there = at.astimezone(time_zone(zone))
+        into = timedelta(minutes=there.minute, seconds=there.second, microseconds=there.microsecond)
+        end = min(at + timedelta(hours=1) - into, until)
+        yield at, end, there
+        at = end
 
 
 def coverage_of(shifts: Iterable[Shift], needs: Sequence[NeedSpan], since: datetime, until: datetime) -> Coverage:

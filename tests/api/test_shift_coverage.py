@@ -83,10 +83,19 @@ async def test_drafts_are_counted_when_a_supervisor_asks_for_it(
     assert (await coverage(agent, required=1, drafts="true"))["score"] == 0
 
 
-async def test_moments_are_told_in_the_zone_that_is_asked_for(supervisor: httpx2.AsyncClient) -> None:
-    told = await coverage(supervisor, zone="Asia/Kolkata")
+async def test_hours_are_told_by_the_clock_of_the_zone_that_is_asked_for(
+    supervisor: httpx2.AsyncClient, alex: PersonId
+) -> None:
+    await planned(supervisor, alex, 8, 9)
 
-    assert (told["zone"], told["starts_at"][-6:], told["starts_at"][11:16]) == ("Asia/Kolkata", "+05:30", "13:30")
+    told = await coverage(supervisor, 8, 10, required=1, zone="Asia/Kolkata")
+
+    assert (told["zone"], told["starts_at"], told["ends_at"]) == ("Asia/Kolkata", at(8), at(10))
+    assert [(one["starts_at"], one["hour"], one["agents"], one["missing_minutes"]) for one in told["hours"]] == [
+        (at(8), 13, 1, 0),
+        (at(8.5), 14, 0.5, 30),
+        (at(9.5), 15, 0, 30),
+    ]
     query = {"zone": "Mars/Base", "team": "support"}
     assert_problem(await supervisor.get(COVERAGE, params=query), 422, "invalid")
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from pydantic import ValidationError
 
-from domain.coverage import Gap, NeedSpan, WeekNeed, coverage_of, need_spans
+from domain.coverage import Gap, NeedSpan, WeekNeed, by_hour, coverage_of, need_spans
 from domain.ids import PersonId
 from tests.domain.planning import a_break, at, of, shift
 from tests.factories import AGENT, BILLING_AGENT, NOW, OTHER_AGENT, person_id
@@ -78,6 +78,25 @@ def test_a_shift_that_ended_early_covers_until_then() -> None:
     found = coverage_of([shift(0, 8, started_at=at(0), ended_at=at(6))], need(1), at(0), at(8))
 
     assert (found.score, found.gaps) == (75.0, (Gap(at(6), at(8), 1, 120),))
+
+
+def test_needs_that_follow_each_other_are_one_stretch() -> None:
+    found = coverage_of([of(AGENT)], need(1, 0, 4) + need(1, 4, 8), at(0), at(8))
+
+    assert [(one.starts_at, one.ends_at) for one in found.stretches] == [(at(0), at(8))]
+
+
+def test_a_coverage_is_told_hour_by_hour() -> None:
+    plan = [of(AGENT, 0, 1.5), of(OTHER_AGENT, 0.25, 2)]
+
+    found = by_hour(coverage_of(plan, need(2, 0, 2), at(0), at(2.5)), "Asia/Kolkata")
+
+    assert [(one.starts_at, one.hour, one.agents, one.required, one.missing_minutes) for one in found] == [
+        (at(0), 14, 1.5, 2, 15),
+        (at(0.5), 15, 2, 2, 0),
+        (at(1.5), 16, 0.5, 1, 30),
+    ]
+    assert {one.on for one in found} == {NOW.date()}
 
 
 def test_the_need_changes_on_the_zones_hours() -> None:

@@ -75,6 +75,14 @@ def test_a_shift_that_was_ended_early_is_off() -> None:
 
 
 def test_a_shift_that_was_not_ended_goes_on_without_an_end() -> None:
-    duty = duty_of([shift(0, 8, started_at=at(0)), shift(24, 32, id=ShiftId(2))], at(9))
+    tomorrow = shift(24, 32, a_break(28, 29), id=ShiftId(2))
+
+    duty = duty_of([shift(0, 8, started_at=at(0)), tomorrow], at(9))
 
     assert duty == Duty(True, True, False, free_until=None, shift_ends_at=None, next_on_at=at(24))
+
+
+def test_a_shift_that_goes_on_beyond_its_end_has_the_next_ones_end_once_that_begins() -> None:
+    plan = [shift(0, 8, started_at=at(0)), shift(10, 16, a_break(12, 13), id=ShiftId(2))]
+
+    assert duty_of(plan, at(10)) == Duty(True, True, False, free_until=at(12), shift_ends_at=at(16))
