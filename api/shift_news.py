@@ -7,5 +7,5 @@ from domain.ids import PersonId
 
 
 async def tell(desk: Desk, agents: Collection[PersonId]) -> None:
-    """Let these agents' workflows look at their plans anew. Harmless to repeat, and to miss: the event of the same
-    change is in the log, and a workflow reads its plan again at each of its boundaries."""
+    """Let these agents' workflows look at their plans anew. As yet agents have none, so there is nobody to call: the
+    event of the same change, which is in the log, says it to all others."""

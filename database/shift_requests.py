@@ -37,6 +37,7 @@ from domain.shift_request import (
     check_given,
     check_takeable,
     check_withdrawable,
+    is_taken_so,
 )
 from domain.shift_rules import PlannedBreak, ShiftPlan, check_free, part_of, without
 from domain.ticket import Slug
@@ -172,10 +173,14 @@ class ShiftRequestStore:
     async def take(self, id: ShiftRequestId, given: ShiftId | None, by: Reader, now: datetime) -> RequestRecord:
         """Take a request. Where the team approves swaps it then waits for a supervisor, or else the shift is handed
         over at once. Raises NotFoundError, what `check_takeable` and `check_given` raise, and ShiftOverlapError or
-        TimeOffError when one of the two cannot work then."""
+        TimeOffError when one of the two cannot work then.
+
+        Harmless to repeat: who has taken it so already is told how it stands."""
         async with self._pool.acquire() as connection, connection.transaction():
             record = await _locked(connection, id, by.id)
             request = record.request
+            if is_taken_so(request, by.id, given):
+                return record
             check_takeable(request, by.id, given, now)
             given = given or request.wanted_shift_id
             await check_works_in(connection, by.id, request.team)

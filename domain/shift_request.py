@@ -63,6 +63,11 @@ def check_askable(shift: Shift, starts_at: datetime, ends_at: datetime, now: dat
         raise ShiftRequestStateError("This has begun; only what is to come can be handed over.")
 
 
+def is_taken_so(request: ShiftRequest, taker: PersonId, given: ShiftId | None) -> bool:
+    """Whether this person has taken the request already, for this shift: then they are only asking again."""
+    return request.state in ("taken", "done") and request.taken_by == taker and given in (None, request.given_shift_id)
+
+
 def check_takeable(request: ShiftRequest, taker: PersonId, given: ShiftId | None, now: datetime) -> None:
     """Whether somebody may take a request now. Raises ShiftRequestStateError when it is not open any more,
     ForbiddenError when it is put to somebody else, InvalidError when a swap lacks the shift given for it, or a cover

@@ -10,12 +10,12 @@ import pytest
 from database.pool import Pool
 from database.rotas import RotaDraft, RotaStore
 from database.shift_plans import ShiftEdit, ShiftPlanner
-from database.shift_requests import RequestPlan, ShiftRequestStore
+from database.shift_requests import RequestPlan, RequestRecord, ShiftRequestStore
 from database.shifts import ShiftRecord, ShiftStore
 from database.time_off import TimeOffPlan, TimeOffStore
 from domain.agent import BreakKind
 from domain.errors import ConflictError, ShiftOverlapError, ShiftRequestStateError, TimeOffError
-from domain.ids import PersonId
+from domain.ids import PersonId, ShiftRequestId
 from domain.rota import BreakPattern, Rota
 from domain.shift import Shift
 from domain.shift_rules import PlannedBreak, ShiftPlan
@@ -131,10 +131,32 @@ async def test_of_many_takers_one_gets_the_shift(planner: ShiftPlanner, shifts: 
         *(requests.take(asked.request.id, None, taker, NOW) for taker in takers), return_exceptions=True
     )
 
-    assert len([answer for answer in done if not isinstance(answer, BaseException)]) == 1
+    assert len({answer.request.taken_by for answer in done if not isinstance(answer, BaseException)}) == 1
     assert {type(answer) for answer in done if isinstance(answer, BaseException)} == {ShiftRequestStateError}
     assert await all_of(shifts) == []
     assert len(await all_of(shifts, OTHER_AGENT) + await all_of(shifts, SUPERVISOR)) == 1
+
+
+async def test_of_two_swaps_that_cross_one_is_done(planner: ShiftPlanner, shifts: ShiftStore, pool: Pool) -> None:
+    """Each wants the other's shift, and both say yes in the same moment."""
+    requests = ShiftRequestStore(pool)
+    mine, theirs = await planner.add(plan(), BY, NOW), await planner.add(plan(48, 56, agent=OTHER_AGENT), BY, NOW)
+
+    async def ask(person: PersonId, own: ShiftRecord, wanted: ShiftRecord) -> ShiftRequestId:
+        swap = RequestPlan("swap", own.shift.id, None, None, None, wanted.shift.id, "")
+        return (await requests.ask(swap, reader(person), NOW)).request.id
+
+    crossing = await ask(AGENT, mine, theirs), await ask(OTHER_AGENT, theirs, mine)
+    takers = reader(OTHER_AGENT), reader(AGENT)
+
+    done = await asyncio.gather(
+        *(requests.take(id, None, taker, NOW) for id, taker in zip(crossing, takers, strict=True)),
+        return_exceptions=True,
+    )
+
+    assert {type(one) for one in done} == {RequestRecord, ShiftRequestStateError}
+    assert [one.starts_at for one in await all_of(shifts)] == [theirs.shift.starts_at]
+    assert [one.starts_at for one in await all_of(shifts, OTHER_AGENT)] == [mine.shift.starts_at]
 
 
 async def test_time_off_and_a_shift_at_the_same_time_are_decided_one_after_the_other(

@@ -14,6 +14,7 @@ from domain.shift_request import (
     check_given,
     check_takeable,
     check_withdrawable,
+    is_taken_so,
     state_of,
 )
 from tests.domain.planning import at, shift
@@ -75,6 +76,16 @@ def test_a_request_to_one_colleague_is_theirs_to_take() -> None:
 def test_a_request_is_taken_once(state: str) -> None:
     with pytest.raises(ShiftRequestStateError):
         check_takeable(request(state=state), OTHER_AGENT, None, NOW)
+
+
+def test_whoever_has_taken_a_request_may_ask_again() -> None:
+    swapped = request(kind="swap", state="taken", taken_by=OTHER_AGENT, given_shift_id=ShiftId(7))
+
+    assert is_taken_so(swapped, OTHER_AGENT, ShiftId(7))
+    assert is_taken_so(swapped, OTHER_AGENT, None)
+    assert not is_taken_so(swapped, OTHER_AGENT, ShiftId(8))
+    assert not is_taken_so(swapped, BILLING_AGENT, ShiftId(7))
+    assert not is_taken_so(request(), OTHER_AGENT, None)
 
 
 def test_a_request_is_not_taken_too_late() -> None:
