@@ -22,12 +22,14 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.dispatch import DispatchActivities
 from activities.forecast_arithmetic import ForecastArithmetic
 from activities.forecasts import ForecastActivities
+from activities.rotas import RotaActivities
 from activities.sla_rollouts import RolloutActivities
 from activities.tickets import TicketActivities
 from database.bell import DISPATCH_BELL, START_BELL, Bell
 from database.dispatch import DispatchStore
 from database.forecasts import ForecastStore
 from database.pool import Pool, open_pool
+from database.rotas import RotaStore
 from database.shifts import ShiftStore
 from database.sla_rollouts import RolloutStore
 from database.sla_terms import SlaTermsStore
@@ -44,6 +46,8 @@ from workflows.forecast_schedule import ensure_forecast_schedule
 from workflows.guard import Guard
 from workflows.recovery import Recovery
 from workflows.relay import StartRelay
+from workflows.rota_schedule import ensure_rota_schedule
+from workflows.rotas import RotaWorkflow
 from workflows.sla_rollout import RolloutWorkflow
 from workflows.ticket import TicketWorkflow
 
@@ -80,6 +84,7 @@ def build_worker(
     rolling = RolloutActivities(rollouts, terms, tickets, telling)
     dispatching = DispatchActivities(DispatchStore(pool, ShiftStore(pool), terms), telling)
     forecasting = ForecastActivities(ForecastStore(pool), ForecastArithmetic())
+    rotas = RotaActivities(RotaStore(pool))
     deployment = None
     if build_id is not None:
         deployment = WorkerDeploymentConfig(
@@ -90,12 +95,13 @@ def build_worker(
     return Worker(
         client,
         task_queue=task_queue,
-        workflows=[TicketWorkflow, DispatchWorkflow, RolloutWorkflow, ForecastWorkflow],
+        workflows=[TicketWorkflow, DispatchWorkflow, RolloutWorkflow, ForecastWorkflow, RotaWorkflow],
         activities=[
             activities.load_ticket,
             activities.record,
             activities.escalate,
             dispatching.dispatch_round,
+            rotas.lay_out,
             *rolling.steps,
             *forecasting.steps,
         ],
@@ -139,6 +145,10 @@ async def connect_patiently(settings: Settings) -> Client:
         await ensure_forecast_schedule(client)
     except RPCError as error:
         log.warning("the nightly forecast was not scheduled: %s", error.message)
+    try:
+        await ensure_rota_schedule(client, TASK_QUEUE)
+    except RPCError as error:
+        log.warning("rotas are not laid out further until a worker starts again: %s", error.message)
     return client
 
 

@@ -20,6 +20,12 @@ from api import (
     hand_over,
     health,
     people,
+    shift_coverage,
+    shift_feeds,
+    shift_requests,
+    shift_rotas,
+    shift_time_off,
+    shifts,
     sla_calendars,
     sla_figures,
     sla_ledger,
@@ -47,6 +53,11 @@ from database.events import EventLog
 from database.forecasts import ForecastStore
 from database.people import CategoryStore, PeopleStore
 from database.pool import open_pool
+from database.rotas import RotaStore
+from database.shift_feeds import ShiftFeedStore
+from database.shift_needs import ShiftNeedStore
+from database.shift_plans import ShiftPlanner
+from database.shift_requests import ShiftRequestStore
 from database.shifts import ShiftStore
 from database.skills import SkillStore
 from database.sla_calendars import SlaCalendarStore
@@ -57,6 +68,7 @@ from database.sla_terms import SlaTermsStore
 from database.teams import TeamStore
 from database.ticket_lists import TicketLists
 from database.tickets import TicketStore
+from database.time_off import TimeOffStore
 from domain.lifecycle import LifecycleRules
 from settings import Settings
 from workflows.client import ForecastClient, RolloutClient, TicketClient, connect, tls_config
@@ -113,6 +125,13 @@ async def build_desk(settings: Settings) -> Desk:
         sla_policies=SlaPolicyStore(pool),
         figures=SlaFigures(pool),
         forecasts=ForecastStore(pool),
+        shifts=ShiftStore(pool),
+        shift_plans=ShiftPlanner(pool),
+        rotas=RotaStore(pool),
+        time_off=TimeOffStore(pool),
+        shift_requests=ShiftRequestStore(pool),
+        shift_needs=ShiftNeedStore(pool),
+        shift_feeds=ShiftFeedStore(pool),
         lists=TicketLists(pool),
         events=events,
         people=people_store,
@@ -165,7 +184,8 @@ def create_app(settings: Settings) -> FastAPI:
     api = APIRouter(prefix="/api", responses=PROBLEMS)
     for part in (
         tickets, ticket_commands, timeline, assignment, auth, people, agents, hand_over, teams, sla_ledger,
-        sla_calendars, sla_policies, sla_rollouts, sla_figures, workload_predictions, stream,
+        sla_calendars, sla_policies, sla_rollouts, sla_figures, shift_rotas, shift_time_off, shift_requests,
+        shift_coverage, shift_feeds, shifts, workload_predictions, stream,
     ):  # fmt: skip
         api.include_router(part.router)
     app.include_router(api)

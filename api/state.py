@@ -13,6 +13,12 @@ from database.events import EventLog
 from database.forecasts import ForecastStore
 from database.people import CategoryStore, PeopleStore
 from database.pool import Pool
+from database.rotas import RotaStore
+from database.shift_feeds import ShiftFeedStore
+from database.shift_needs import ShiftNeedStore
+from database.shift_plans import ShiftPlanner
+from database.shift_requests import ShiftRequestStore
+from database.shifts import ShiftStore
 from database.skills import SkillStore
 from database.sla_calendars import SlaCalendarStore
 from database.sla_figures import SlaFigures
@@ -22,6 +28,7 @@ from database.sla_terms import SlaTermsStore
 from database.teams import TeamStore
 from database.ticket_lists import TicketLists
 from database.tickets import TicketStore
+from database.time_off import TimeOffStore
 from domain.lifecycle import LifecycleRules
 from settings import Settings
 from workflows.client import ForecastClient, RolloutClient, TicketClient
@@ -42,6 +49,13 @@ class Desk:
     sla_policies: SlaPolicyStore
     figures: SlaFigures
     forecasts: ForecastStore
+    shifts: ShiftStore
+    shift_plans: ShiftPlanner
+    rotas: RotaStore
+    time_off: TimeOffStore
+    shift_requests: ShiftRequestStore
+    shift_needs: ShiftNeedStore
+    shift_feeds: ShiftFeedStore
     lists: TicketLists
     events: EventLog
     people: PeopleStore

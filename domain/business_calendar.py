@@ -137,6 +137,22 @@ class Interval(NamedTuple):
     end: datetime
 
 
+def instant_of(wall: datetime, zone: Zone) -> datetime:
+    """The first instant at which the zone's clock shows this time (`wall`, without a zone); the moment at which the
+    clocks are put forward when they skip it."""
+    there = wall.replace(tzinfo=time_zone(zone), fold=0)
+    found = there.astimezone(UTC)
+    if found.astimezone(time_zone(zone)).replace(tzinfo=None) == wall:
+        return found
+    after_skip = there.replace(fold=1).astimezone(UTC)
+    return next(
+        change
+        for year in (after_skip.year, found.year)
+        for change in _changes(zone, year)
+        if after_skip <= change <= found
+    )
+
+
 def is_open(calendar: BusinessCalendar, at: datetime) -> bool:
     """Whether the desk works at this instant."""
     return any(True for _ in open_intervals(calendar, at, at + timedelta(microseconds=1)))

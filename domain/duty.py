@@ -37,20 +37,23 @@ def duty_of(shifts: Sequence[Shift], now: datetime) -> Duty:
     planned = sorted((one for one in shifts if one.status == "published"), key=lambda one: one.starts_at)
     near = any(one.starts_at < now + PLAN_REACH and one.ends_at > now - PLAN_REACH for one in planned)
     present = [one for one in planned if is_on(one, now)]
-    ends_at, following = _end_of(present, planned, now)
-    next_on_at = next((one.starts_at for one in following if one.starts_at > now and not one.is_over), None)
+    following = [one for one in planned if one not in present and not one.is_over and one.starts_at > now]
+    ends_at = max((one.ends_at for one in present), default=now)
+    while present and following and following[0].starts_at <= ends_at:
+        present.append(following.pop(0))
+        ends_at = max(ends_at, present[-1].ends_at)
+    next_on_at = following[0].starts_at if following else None
     if not present:
         return Duty(near, next_on_at=next_on_at)
-    breaks = [one for shift in planned for one in shift.breaks if one.ended_at is None]
-    moments = [one.starts_at for one in breaks if one.starts_at > now and one.started_at is None]
-    moments += [] if ends_at is None else [ends_at]
-    on_break = any(is_on_break(one, now) for shift in present for one in shift.breaks)
+    shift_ends_at = ends_at if ends_at > now else None
+    breaks = [one for shift in present for one in shift.breaks]
+    waiting = [one.starts_at for one in breaks if one.started_at is None and one.starts_at > now]
     return Duty(
         is_planned=True,
         on_shift=True,
-        on_break=on_break,
-        free_until=min(moments, default=None),
-        shift_ends_at=ends_at,
+        on_break=any(is_on_break(one, now) for one in breaks),
+        free_until=min([*waiting, *([shift_ends_at] if shift_ends_at else [])], default=None),
+        shift_ends_at=shift_ends_at,
         next_on_at=next_on_at,
     )
 
@@ -71,17 +74,6 @@ def is_on_break(taken: Break, now: datetime) -> bool:
     if taken.started_at is not None and taken.started_at <= now:
         return True
     return taken.starts_at <= now < taken.ends_at
-
-
-def _end_of(
-    present: Sequence[Shift], planned: Sequence[Shift], now: datetime
-) -> tuple[datetime | None, Sequence[Shift]]:
-    """When the work that is on ends, and the shifts after that."""
-    ends_at = max((one.ends_at for one in present), default=now)
-    following = [one for one in planned if one not in present and not one.is_over and one.ends_at > now]
-    while present and following and following[0].starts_at <= ends_at:
-        ends_at = max(ends_at, following.pop(0).ends_at)
-    return (ends_at if ends_at > now else None), following
 
 
 def duty_by(hours: BusinessCalendar, now: datetime) -> Duty:

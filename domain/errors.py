@@ -163,6 +163,36 @@ class LimitReachedError(ConflictError):
     code = "limit_reached"
 
 
+class ShiftOverlapError(ConflictError):
+    """The agent has another shift at that time."""
+
+    code = "shift_overlap"
+
+
+class BreakOverlapError(ConflictError):
+    """The shift has another break at that time."""
+
+    code = "break_overlap"
+
+
+class ShiftStateError(ConflictError):
+    """The shift, or its break, was started, ended or cancelled, and this needs another one."""
+
+    code = "shift_state"
+
+
+class TimeOffError(ConflictError):
+    """The agent has time off then, or asked for it; or the time off was decided on already."""
+
+    code = "time_off"
+
+
+class ShiftRequestStateError(ConflictError):
+    """Somebody was quicker, or the request was withdrawn, decided on, or is too late."""
+
+    code = "shift_request_state"
+
+
 class StaleRevisionError(DomainError):
     code = "stale_revision"
 
@@ -191,6 +221,16 @@ class UnknownReferenceError(InvalidError):
 
 class MomentPassedError(InvalidError):
     code = "moment_passed"
+
+
+class BreakOutsideShiftError(InvalidError):
+    code = "break_outside_shift"
+
+
+class RotaRuleError(InvalidError):
+    """The rule of a rota is none, or not one that a rota can follow."""
+
+    code = "rota_rule"
 
 
 class IdempotencyKeyReusedError(InvalidError):

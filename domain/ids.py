@@ -12,6 +12,9 @@ SlaCalendarId = NewType("SlaCalendarId", int)
 SlaPolicyId = NewType("SlaPolicyId", int)
 ShiftId = NewType("ShiftId", int)
 BreakId = NewType("BreakId", int)
+RotaId = NewType("RotaId", int)
+TimeOffId = NewType("TimeOffId", int)
+ShiftRequestId = NewType("ShiftRequestId", int)
 DecisionId = NewType("DecisionId", UUID)
 """Names a stored decision of the dispatcher: who was asked, who was not and why."""
 

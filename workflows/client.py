@@ -191,10 +191,11 @@ class TicketClient:
 
         Raises WedgedWorkflowError and EngineUnavailableError.
         """
-        handle = self._client.get_workflow_handle_for(TicketWorkflow.run, workflow_id(number))
+        handle = self._client.get_workflow_handle(workflow_id(number))
         try:
-            return await handle.query(
-                TicketWorkflow.state,
+            state: Ticket | None = await handle.query(
+                "state",
+                result_type=Ticket,
                 reject_condition=QueryRejectCondition.NOT_OPEN,
                 rpc_timeout=timedelta(seconds=10),
             )
@@ -206,13 +207,14 @@ class TicketClient:
             if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
                 return None
             raise EngineUnavailableError(str(error)) from error
+        return state
 
     async def reload(self, ticket: Ticket) -> int:
         """Make the ticket's workflow take over what the database says. Returns the revision it then has.
 
         Raises EngineUnavailableError.
         """
-        handle = self._client.get_workflow_handle_for(TicketWorkflow.run, workflow_id(ticket.number))
+        handle = self._client.get_workflow_handle(workflow_id(ticket.number))
         try:
             return int(await handle.execute_update("reload", result_type=int, rpc_timeout=timedelta(seconds=10)))
         except (RPCError, RuntimeError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:

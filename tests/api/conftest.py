@@ -18,6 +18,17 @@ from tests.workflows.engine_desk import own_database
 from worker import build_worker
 from workflows.client import connect
 
+EMPTY_PLAN = """
+delete from shift_requests;
+delete from shifts;
+delete from rotas;
+delete from time_off;
+delete from shift_needs;
+delete from shift_feeds;
+delete from notifications where ticket_number is null;
+update teams set approves_swaps = false
+"""
+
 
 @pytest.fixture(scope="package")
 async def api_database(postgres: Postgres, template_database: str) -> AsyncIterator[str]:
@@ -78,6 +89,13 @@ async def agent(api: ApiDesk) -> AsyncIterator[httpx2.AsyncClient]:
 
 
 @pytest.fixture(scope="package")
+async def colleague(api: ApiDesk) -> AsyncIterator[httpx2.AsyncClient]:
+    """Another agent of team `support`."""
+    async with api.client("agent2") as client:
+        yield client
+
+
+@pytest.fixture(scope="package")
 async def billing_agent(api: ApiDesk) -> AsyncIterator[httpx2.AsyncClient]:
     """Of team `billing`."""
     async with api.client("agent3") as client:
@@ -106,6 +124,14 @@ async def shipped_terms(api: ApiDesk) -> AsyncIterator[None]:
         update sla_calendars set is_deleted = created_at > (select min(created_at) from sla_calendars);
         update sla_edition set number = number + 1
     """)
+
+
+@pytest.fixture
+async def empty_plan(api: ApiDesk) -> AsyncIterator[None]:
+    """Nobody has shifts, time off or requests, before the test and after it."""
+    await api.parts.pool.execute(EMPTY_PLAN)
+    yield
+    await api.parts.pool.execute(EMPTY_PLAN)
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from database.pool import Pool
-from database.shifts import ShiftStore
+from database.shifts import MAX_COVERING, ShiftStore
 from domain.duty import Duty
+from domain.errors import InvalidError
 from domain.ids import PersonId, ShiftId
 from tests.factories import AGENT, BILLING_AGENT, NOW, OTHER_AGENT
 
@@ -87,3 +88,18 @@ async def test_duties_are_told_of_all_who_are_asked_for(pool: Pool, shifts: Shif
         OTHER_AGENT: Duty(is_planned=True, next_on_at=NOW + 24 * HOUR),
         BILLING_AGENT: Duty(is_planned=False),
     }
+
+
+async def test_coverage_of_too_many_shifts_is_refused(pool: Pool, shifts: ShiftStore) -> None:
+    await pool.execute(
+        "insert into shifts (agent_id, team, starts_at, ends_at, status) "
+        "select $1::uuid, 'support', $2::timestamptz + make_interval(hours => n), "
+        "$2::timestamptz + make_interval(hours => n + 1), 'published' from generate_series(0, $3) n",
+        AGENT,
+        NOW,
+        MAX_COVERING,
+    )
+
+    with pytest.raises(InvalidError, match="more than 1000 shifts"):
+        await shifts.covering("support", NOW, NOW + 2_000 * HOUR, drafts=False)
+    assert len(await shifts.covering("support", NOW, NOW + 1_000 * HOUR, drafts=False)) == MAX_COVERING

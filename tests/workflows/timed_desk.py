@@ -23,7 +23,6 @@ from tests import factories
 from tests.workflows.engine_desk import eventually, tickets_worker
 from tests.workflows.records import FaultyRecords, RecordsInMemory
 from workflows.client import TicketClient, connect, workflow_id
-from workflows.ticket import TicketWorkflow
 
 
 class TimedDesk:
@@ -103,8 +102,9 @@ class TimedDesk:
 
     async def told_moments(self, ticket: Ticket) -> list[PendingMoment]:
         """The moments that the workflow tells it waits for."""
-        handle = self._environment.client.get_workflow_handle_for(TicketWorkflow.run, workflow_id(ticket.number))
-        return await handle.query(TicketWorkflow.pending_timers)
+        handle = self._environment.client.get_workflow_handle(workflow_id(ticket.number))
+        told: list[PendingMoment] = await handle.query("pending_timers", result_type=list[PendingMoment])
+        return told
 
     def types(self, ticket: Ticket) -> list[str]:
         return [event.type for event in self.memory.events[ticket.number]]

@@ -53,11 +53,12 @@ TABLES = (
         updated_at timestamptz not null default now(),
         version int not null default 1,
         check (ends_at > starts_at),
-        check (num_nonnulls(rota_id, rota_on) <> 1),
+        check (rota_on is null or rota_id is not null),
         unique (rota_id, rota_on)
     )
     """,
-    "create index shifts_by_agent on shifts (agent_id, ends_at) where status <> 'cancelled'",
+    "create index shifts_by_rota on shifts (rota_id) where rota_id is not null",
+    "create index shifts_by_agent on shifts (agent_id, ends_at)",
     "create index shifts_by_time on shifts (ends_at, starts_at) where status <> 'cancelled'",
     "create index shifts_under_way on shifts (agent_id) where started_at is not null and ended_at is null",
     """
@@ -73,7 +74,7 @@ TABLES = (
         check (ends_at > starts_at)
     )
     """,
-    "create index shift_breaks_by_shift on shift_breaks (shift_id, starts_at) where not is_cancelled",
+    "create index shift_breaks_by_shift on shift_breaks (shift_id, starts_at)",
     """
     create table time_off (
         id bigint primary key generated always as identity,
@@ -119,6 +120,9 @@ TABLES = (
     )
     """,
     "create unique index shift_requests_once on shift_requests (shift_id) where state in ('open', 'taken')",
+    "create index shift_requests_by_shift on shift_requests (shift_id)",
+    "create index shift_requests_by_wanted on shift_requests (wanted_shift_id) where wanted_shift_id is not null",
+    "create index shift_requests_by_given on shift_requests (given_shift_id) where given_shift_id is not null",
     "create index shift_requests_by_agent on shift_requests (agent_id, id)",
     "create index shift_requests_to_take on shift_requests (starts_at) where state in ('open', 'taken')",
     # How many agents a team needs: seven days from Monday on, each with 24 hours of the zone's wall clock.
