@@ -199,7 +199,7 @@ class RotaStore:
             present = await _read(connection, id)
             if present.status == "ended":
                 return
-            # One day beyond what was asked for, so that no zone's today makes it come up again at once.
+            # Not less than what was asked for, where the zone's today is still yesterday: or it came up again at once.
             until = max(horizon(present.rota, now), now.astimezone(UTC).date() + HORIZON, present.laid_until)
             laying = _Laying(id, RotaDraft(present.name, present.rota, present.status), None, now)
             wanted = _to_come(laying, present.laid_until, until)

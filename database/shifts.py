@@ -31,6 +31,8 @@ RECORD = f"""
 """
 """The columns that `record_of` reads, of `shifts s join people p`."""
 _FROM = "from shifts s join people p on p.id = s.agent_id"
+_NOT_OVER = "s.ends_at > {at} and s.starts_at > {at} - interval '1 day'"
+"""No shift lasts a day; the second half lets an index find the few."""
 _IN_TEAM = """
 (s.team = {team} or s.team is null
     and exists (select from team_members m where m.person_id = s.agent_id and m.team = {team}))
@@ -40,14 +42,14 @@ _SEEN = f"""
 """
 _PAGE = f"""
 select {RECORD} {_FROM}
-where {_SEEN} and s.starts_at < $5 and s.ends_at > $4
+where {_SEEN} and s.starts_at < $5 and {_NOT_OVER.format(at="$4")}
     and ($6::uuid is null or s.agent_id = $6) and ($7::text is null or {_IN_TEAM.format(team="$7")})
     and s.status = any($8::text[]) and ($9::timestamptz is null or (s.starts_at, s.id) > ($9, $10))
 order by s.starts_at, s.id limit $11
 """
 _COVERING = f"""
 select {SHIFT} {_FROM}
-where p.is_active and s.starts_at < $2 and s.ends_at > $1
+where p.is_active and s.starts_at < $2 and {_NOT_OVER.format(at="$1")}
     and (s.status = 'published' or s.status = 'draft' and $4) and ($3::text is null or {_IN_TEAM.format(team="$3")})
 order by s.starts_at, s.id limit $5
 """
@@ -81,7 +83,7 @@ select {SHIFT} from unnest($1::uuid[]) as agent cross join lateral (
 _ON = f"""
 select {SHIFT}, p.name as agent_name {_FROM}
 where {_SEEN} and p.is_active and s.status = 'published' and s.starts_at < $6
-    and (s.ends_at > $5 or s.started_at <= $5 and s.ended_at is null)
+    and ({_NOT_OVER.format(at="$5")} or s.started_at <= $5 and s.ended_at is null)
     and ($4::text is null or {_IN_TEAM.format(team="$4")})
 order by p.name, s.starts_at, s.id
 """

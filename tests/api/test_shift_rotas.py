@@ -143,7 +143,7 @@ async def test_breaks_of_a_rota_that_overlap_are_refused(supervisor: httpx2.Asyn
 async def test_a_rota_that_overlaps_other_shifts_is_refused_whole(
     supervisor: httpx2.AsyncClient, alex: PersonId
 ) -> None:
-    one = await planned(supervisor, alex, 14, 18, day=9)
+    one = await planned(supervisor, alex, 12, 18, day=9)
 
     refused = assert_problem(await supervisor.post(ROTAS, json=a_rota(alex)), 409, "shift_overlap")
 

@@ -59,7 +59,7 @@ TABLES = (
     """,
     "create index shifts_by_rota on shifts (rota_id) where rota_id is not null",
     "create index shifts_by_agent on shifts (agent_id, ends_at)",
-    "create index shifts_by_time on shifts (ends_at, starts_at) where status <> 'cancelled'",
+    "create index shifts_by_time on shifts (starts_at, id)",
     "create index shifts_under_way on shifts (agent_id) where started_at is not null and ended_at is null",
     """
     create table shift_breaks (
