@@ -9,7 +9,6 @@ from pydantic import BaseModel, Field
 
 from api.requests import AsReader, Expected, InDesk, Key
 from api.shift_models import MAX_ID, Id, Input, Note, ShiftAgent
-from api.shift_news import tell
 from database.shift_requests import RequestPlan, RequestRecord
 from domain.access import check_supervisor
 from domain.ids import PersonId, ShiftId, ShiftRequestId
@@ -127,7 +126,6 @@ async def take_shift_request(
     now = datetime.now(UTC)
     given = None if body.gives is None else ShiftId(body.gives)
     record = await desk.shift_requests.take(request_id, given, reader, now)
-    await tell(desk, record.agents)
     return _answer(record, now, response)
 
 
@@ -164,8 +162,6 @@ async def _decide(
     check_supervisor(reader)
     now = datetime.now(UTC)
     record = await desk.shift_requests.decide(id, reader, now, approves=approves, expected=expected)
-    if approves:
-        await tell(desk, record.agents)
     return _answer(record, now, response)
 
 

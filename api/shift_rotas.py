@@ -10,7 +10,6 @@ from pydantic import AfterValidator, BaseModel, Field
 from api.auth import Name
 from api.requests import AsReader, Expected, InDesk, Key
 from api.shift_models import MAX_ID, Input, ShiftAgent, Team
-from api.shift_news import tell
 from api.sla_calendar_models import Date
 from database.rotas import RotaDraft, RotaRecord, RotaStatus
 from domain.access import check_supervisor
@@ -116,7 +115,6 @@ async def add_rota(body: RotaBody, desk: InDesk, reader: AsReader, key: Key, res
     check_supervisor(reader)
     record = await desk.rotas.add(rota_draft(body), reader, datetime.now(UTC), key.request_key)
     response.headers["Location"] = f"/api/shifts/rotas/{record.id}"
-    await tell(desk, [record.rota.agent_id])
     return _answer(record, response)
 
 
@@ -139,7 +137,6 @@ async def edit_rota(
     # What was not named is taken from what was read: so it must still be so.
     seen = present.version if expected is None else expected
     record = await desk.rotas.change(rota, draft, reader, datetime.now(UTC), seen)
-    await tell(desk, [record.rota.agent_id])
     return _answer(record, response)
 
 
@@ -147,9 +144,7 @@ async def edit_rota(
 async def end_rota(rota: RotaNumber, desk: InDesk, reader: AsReader, expected: Expected) -> None:
     """End a rota: its shifts that have not begun are cancelled. For supervisors."""
     check_supervisor(reader)
-    agent = (await desk.rotas.read(rota)).rota.agent_id
     await desk.rotas.end(rota, reader, datetime.now(UTC), expected)
-    await tell(desk, [agent])
 
 
 def rota_draft(body: RotaBody) -> RotaDraft:

@@ -9,7 +9,6 @@ from pydantic import BaseModel, Field
 
 from api.requests import AsReader, Expected, InDesk, Key
 from api.shift_models import MAX_ID, Input, Note, ShiftAgent
-from api.shift_news import tell
 from database.time_off import Decided, TimeOffPlan, TimeOffRecord
 from domain.access import check_supervisor
 from domain.errors import NotFoundError
@@ -97,7 +96,6 @@ async def ask_time_off(body: TimeOffBody, desk: InDesk, reader: AsReader, key: K
     check_for_agent(reader, agent)
     plan = TimeOffPlan(agent, body.starts_at, body.ends_at, body.kind, body.note, is_approved=is_supervisor(reader))
     decided = await desk.time_off.add(plan, reader, datetime.now(UTC), key.request_key)
-    await tell(desk, [agent])
     return _answer(decided, response)
 
 
@@ -114,7 +112,6 @@ async def approve_time_off(
     """Approve time off: shifts under it are cancelled or cut, and the answer says which. For supervisors."""
     check_supervisor(reader)
     decided = await desk.time_off.approve(time_off, reader, datetime.now(UTC), expected)
-    await tell(desk, [decided.record.time_off.agent_id])
     return _answer(decided, response)
 
 
@@ -134,7 +131,6 @@ async def withdraw_time_off(
     """Do without time off that has not begun. Shifts that gave way to it stay away, until they are planned again."""
     await _visible(time_off, desk, reader)
     record = await desk.time_off.withdraw(time_off, reader, datetime.now(UTC), expected)
-    await tell(desk, [record.time_off.agent_id])
     return _answer(Decided(record), response)
 
 

@@ -29,7 +29,6 @@ from api.shift_models import (
     shift_plan,
     window,
 )
-from api.shift_news import tell
 from database.shifts import ShiftFilter, ShiftRecord
 from domain.access import check_supervisor
 from domain.ids import PersonId, ShiftId
@@ -110,7 +109,6 @@ async def add_shift(body: ShiftBody, desk: InDesk, reader: AsReader, key: Key, r
     check_supervisor(reader)
     record = await desk.shift_plans.add(shift_plan(body), reader, datetime.now(UTC), key.request_key)
     response.headers["Location"] = f"/api/shifts/{record.shift.id}"
-    await tell(desk, [record.shift.agent_id])
     return _answer(record, response)
 
 
@@ -121,7 +119,6 @@ async def publish_shifts(body: ShiftPublication, desk: InDesk, reader: AsReader)
     period = window(body.starts_at, body.ends_at, body.starts_at)
     agent = None if body.agent is None else PersonId(body.agent)
     published = await desk.shift_plans.publish(period.since, period.until, reader, team=body.team, agent=agent)
-    await tell(desk, published.agents)
     return ShiftPublished(shifts=list(published.shifts), agents=published.agents)
 
 
@@ -138,7 +135,6 @@ async def edit_shift(
     """Change what is named; for supervisors. A rota lets a shift be that was changed so."""
     check_supervisor(reader)
     record = await desk.shift_plans.change(shift, shift_edit(body), reader, datetime.now(UTC), expected)
-    await tell(desk, [record.shift.agent_id])
     return _answer(record, response)
 
 
@@ -149,7 +145,6 @@ async def cancel_shift(
     """Cancel a shift that was not started; for supervisors."""
     check_supervisor(reader)
     record = await desk.shift_plans.cancel(shift, reader, datetime.now(UTC), expected)
-    await tell(desk, [record.shift.agent_id])
     return _answer(record, response)
 
 
@@ -161,7 +156,6 @@ async def add_break(
     await _check_breaks(shift, desk, reader)
     planned = planned_break(body)
     record = await desk.shift_plans.add_break(shift, planned, reader, datetime.now(UTC), key.request_key)
-    await tell(desk, [record.shift.agent_id])
     return _answer(record, response)
 
 
@@ -172,7 +166,6 @@ async def move_break(
     """Plan a break otherwise that was not started; for its agent, and supervisors."""
     await _check_breaks(shift, desk, reader)
     record = await desk.shift_plans.move_break(shift, taken, planned_break(body), reader, datetime.now(UTC))
-    await tell(desk, [record.shift.agent_id])
     return _answer(record, response)
 
 
@@ -183,7 +176,6 @@ async def cancel_break(
     """Cancel a break that was not started; for its agent, and supervisors."""
     await _check_breaks(shift, desk, reader)
     record = await desk.shift_plans.cancel_break(shift, taken, reader, datetime.now(UTC))
-    await tell(desk, [record.shift.agent_id])
     return _answer(record, response)
 
 

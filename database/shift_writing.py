@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from database.bell import BELL
+from database.bell import BELL, DISPATCH_BELL
 from database.pool import Connection
 from database.shifts import RECORD, SHIFT, ShiftRecord, record_of, shift_of
 from domain.access import Reader
@@ -57,6 +57,7 @@ update shift_requests set state = 'withdrawn', version = version + 1
 where state in ('open', 'taken') and (shift_id = any($1::bigint[]) or wanted_shift_id = any($1::bigint[])
     or given_shift_id = any($1::bigint[]))
 """
+_CALL = f"select pg_notify('{DISPATCH_BELL}', team) from team_members where person_id = any($1::uuid[])"
 _NOTIFY = """
 insert into notifications (person_id, kind, at, subject)
 select distinct p.id, $2, $3::timestamptz, $4 from people p where p.id = any($1::uuid[]) and p.is_active
@@ -236,6 +237,7 @@ async def tell(
     who = ("timer", None, None) if by is None else ("person", by.id, by.role)
     await connection.execute(_TELL, list(set(agents)), *who, json.dumps({"shifts": sorted(shifts)}))
     await connection.execute(f"select pg_notify('{BELL}', '')")
+    await connection.execute(_CALL, list(set(agents)))
 
 
 async def notify(connection: Connection, people: Collection[PersonId], kind: str, subject: str, at: datetime) -> None:
