@@ -133,6 +133,52 @@ class LimitReachedError(ConflictError):
     code = "limit_reached"
 
 
+class ShiftNotFoundError(NotFoundError):
+    """There is no such shift, or it is somebody else's."""
+
+    code = "shift_not_found"
+
+
+class ShiftTooEarlyError(ConflictError):
+    """The shift begins too long from now to be started by hand."""
+
+    code = "shift_too_early"
+
+
+class ShiftOverError(ConflictError):
+    code = "shift_over"
+
+
+class ShiftOnError(ConflictError):
+    """Another shift is on."""
+
+    code = "shift_on"
+
+
+class ShiftNotOnError(ConflictError):
+    code = "shift_not_on"
+
+
+class BreakOutsideShiftError(ConflictError):
+    """The break belongs to no shift that is on, or its taker is offline."""
+
+    code = "break_outside_shift"
+
+
+class BreakOnError(ConflictError):
+    """Another break is on."""
+
+    code = "break_on"
+
+
+class BreakNotOnError(ConflictError):
+    code = "break_not_on"
+
+
+class BreakOverError(ConflictError):
+    code = "break_over"
+
+
 class StaleRevisionError(DomainError):
     code = "stale_revision"
 

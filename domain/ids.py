@@ -36,3 +36,9 @@ def command_id_for_signal(ticket: TicketNumber, source: str) -> CommandId:
 def command_id_for_rollout(ticket: TicketNumber, rollout: int, direction: str) -> CommandId:
     """The command by which a ticket takes the terms of a rollout, or takes them back."""
     return CommandId(uuid5(_COMMANDS, f"rollout:{rollout}:{direction}:{ticket}"))
+
+
+def command_id_for_agent(agent: PersonId, revision: int, what: str) -> CommandId:
+    """The command of an agent's timer or of their app at this revision: also a rebuilt workflow gives it the same
+    id."""
+    return CommandId(uuid5(_COMMANDS, f"agent:{agent}:{revision}:{what}"))
