@@ -19,16 +19,21 @@ from temporalio.worker import (
 )
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.agents import AgentActivities
 from activities.sla_rollouts import RolloutActivities
 from activities.tickets import TicketActivities
+from database.agent_lives import AgentLifeStore
 from database.bell import START_BELL, Bell
 from database.pool import Pool, open_pool
+from database.shifts import ShiftStore
 from database.skills import SkillStore
 from database.sla_rollouts import RolloutStore
 from database.sla_terms import SlaTermsStore
 from database.starts import StartRequestStore
 from database.tickets import TicketStore
+from domain.presence import PresenceRules
 from settings import Settings
+from workflows.agent import AgentWorkflow
 from workflows.client import DEPLOYMENT, TASK_QUEUE, TicketClient, connect, ensure_search_attributes, tls_config
 from workflows.guard import Guard
 from workflows.recovery import Recovery
@@ -61,11 +66,13 @@ def build_worker(
     build_id: str | None = None,
     task_queue: str = TASK_QUEUE,
     runner: WorkflowRunner | None = None,
+    presence: PresenceRules | None = None,
 ) -> Worker:
     """The worker with everything it runs. With a build id its tickets are pinned to it until they continue as new."""
     tickets, terms, rollouts = TicketStore(pool), SlaTermsStore(pool), RolloutStore(pool)
     activities = TicketActivities(tickets, terms, SkillStore(pool), rollouts)
     rolling = RolloutActivities(rollouts, terms, tickets, TicketClient(client, TELLING_SECONDS, task_queue))
+    agents = AgentActivities(AgentLifeStore(pool), ShiftStore(pool), presence or PresenceRules())
     deployment = None
     if build_id is not None:
         deployment = WorkerDeploymentConfig(
@@ -76,8 +83,12 @@ def build_worker(
     return Worker(
         client,
         task_queue=task_queue,
-        workflows=[TicketWorkflow, RolloutWorkflow],
-        activities=[activities.load_ticket, activities.record, activities.escalate, *rolling.steps],
+        workflows=[TicketWorkflow, RolloutWorkflow, AgentWorkflow],
+        activities=[
+            *(activities.load_ticket, activities.record, activities.escalate),
+            *rolling.steps,
+            *(agents.load_agent, agents.load_plan, agents.record_agent),
+        ],
         interceptors=[Guard()],
         workflow_runner=runner or UnsandboxedWorkflowRunner(),
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),

@@ -39,6 +39,5 @@ def command_id_for_rollout(ticket: TicketNumber, rollout: int, direction: str) -
 
 
 def command_id_for_agent(agent: PersonId, revision: int, what: str) -> CommandId:
-    """The command of an agent's timer or of their app at this revision: also a rebuilt workflow gives it the same
-    id."""
+    """The command of an agent's timer at this revision: also a rebuilt workflow gives it the same id."""
     return CommandId(uuid5(_COMMANDS, f"agent:{agent}:{revision}:{what}"))

@@ -1,7 +1,7 @@
 """Makers of agents as they are, their plans, and what is asked of them."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +12,7 @@ from domain.presence import AgentState, Plan
 from domain.shift import Break, Shift
 from tests.factories import AGENT, BY_AGENT
 
-DAY = (2030, 1, 7)
+DAY = date(2030, 1, 7)
 """A Monday."""
 SHIFT, NEXT_SHIFT = ShiftId(12), ShiftId(13)
 LUNCH, TEA = BreakId(7), BreakId(8)
@@ -20,8 +20,7 @@ LUNCH, TEA = BreakId(7), BreakId(8)
 
 def at(text: str) -> datetime:
     """That time of the day: `9:30`, `9:30:05`."""
-    hour, minute, *seconds = (int(part) for part in text.split(":"))
-    return datetime(*DAY, hour, minute, *seconds, tzinfo=UTC)
+    return datetime.combine(DAY, time.fromisoformat(text.zfill(5) if text.count(":") == 1 else text.zfill(8)), UTC)
 
 
 def agent(presence: Presence = Presence.OFFLINE, **changes: Any) -> AgentState:
