@@ -22,6 +22,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.agents import AgentActivities
 from activities.sla_rollouts import RolloutActivities
 from activities.tickets import TicketActivities
+from database.agent_connections import AgentConnectionStore
 from database.agent_lives import AgentLifeStore
 from database.bell import START_BELL, Bell
 from database.pool import Pool, open_pool
@@ -34,8 +35,10 @@ from database.tickets import TicketStore
 from domain.presence import PresenceRules
 from settings import Settings
 from workflows.agent import AgentWorkflow
+from workflows.agent_client import AgentClient
 from workflows.client import DEPLOYMENT, TASK_QUEUE, TicketClient, connect, ensure_search_attributes, tls_config
 from workflows.guard import Guard
+from workflows.presence_watch import PresenceWatch
 from workflows.recovery import Recovery
 from workflows.relay import StartRelay
 from workflows.sla_rollout import RolloutWorkflow
@@ -99,6 +102,15 @@ def build_worker(
     )
 
 
+def presence_rules(settings: Settings) -> PresenceRules:
+    """How long an agent may be gone, and how early they are reminded."""
+    return PresenceRules(
+        grace=timedelta(seconds=settings.presence_grace_seconds),
+        shift_reminder=timedelta(minutes=settings.shift_reminder_minutes),
+        break_reminder=timedelta(minutes=settings.break_reminder_minutes),
+    )
+
+
 async def connect_patiently(settings: Settings) -> Client:
     """Connect to the engine, waiting for it as long as it takes."""
     runtime = None
@@ -135,9 +147,12 @@ async def run(settings: Settings) -> None:
     tickets = TicketClient(client, settings.command_timeout_seconds)
     relay = StartRelay(StartRequestStore(pool), tickets)
     bell = Bell(settings.database_dsn, {START_BELL: relay.ring})
-    async with pool, build_worker(client, pool, settings.worker_build_id):
+    presence = presence_rules(settings)
+    agents = AgentClient(client, settings.command_timeout_seconds)
+    watch = PresenceWatch(AgentConnectionStore(pool), AgentLifeStore(pool), agents, presence)
+    async with pool, build_worker(client, pool, settings.worker_build_id, presence=presence):
         log.info("worker runs on %s", settings.temporal_target)
-        await asyncio.gather(relay.run(), bell.run(), Recovery(TicketStore(pool), tickets).run())
+        await asyncio.gather(relay.run(), bell.run(), Recovery(TicketStore(pool), tickets).run(), watch.run())
 
 
 async def run_until_stopped(settings: Settings) -> None:

@@ -17,6 +17,8 @@ from api import (
     auth,
     health,
     people,
+    presence,
+    shift_life,
     sla_calendars,
     sla_figures,
     sla_ledger,
@@ -27,6 +29,7 @@ from api import (
     tickets,
     timeline,
 )
+from api.attendance import Attendance
 from api.event_frames import Event
 from api.feed import Feed
 from api.middleware import AnnouncedBodyLimit, Metrics
@@ -34,6 +37,8 @@ from api.passwords import Passwords
 from api.problems import Problem, install
 from api.state import Desk
 from api.tokens import AccessTokens, load_or_make_key
+from database.agent_connections import AgentConnectionStore
+from database.agent_lives import AgentLifeStore
 from database.bell import BELL, Bell
 from database.events import EventLog
 from database.people import DirectoryStore, PeopleStore
@@ -48,6 +53,7 @@ from database.ticket_lists import TicketLists
 from database.tickets import TicketStore
 from domain.lifecycle import LifecycleRules
 from settings import Settings
+from workflows.agent_client import AgentClient
 from workflows.client import RolloutClient, TicketClient, connect, tls_config
 
 GC_THRESHOLD = (100_000, 50, 100)
@@ -90,6 +96,7 @@ async def build_desk(settings: Settings) -> Desk:
         lazy=True,
     )
     lifetime = timedelta(minutes=settings.access_token_minutes)
+    agent_workflows = AgentClient(client, settings.command_timeout_seconds)
     return Desk(
         settings=settings,
         pool=pool,
@@ -106,6 +113,9 @@ async def build_desk(settings: Settings) -> Desk:
         directory=DirectoryStore(pool),
         workflows=TicketClient(client, settings.command_timeout_seconds),
         rolling=RolloutClient(client, settings.command_timeout_seconds),
+        agent_workflows=agent_workflows,
+        agent_lives=AgentLifeStore(pool),
+        attendance=Attendance(AgentConnectionStore(pool), agent_workflows),
         feed=feed,
         bell=Bell(settings.database_dsn, {BELL: feed.ring}),
         tokens=AccessTokens(load_or_make_key(settings.token_key_path), lifetime),
@@ -122,12 +132,13 @@ def create_app(settings: Settings) -> FastAPI:
         gc.set_threshold(*GC_THRESHOLD)
         desk = await build_desk(settings)
         app.state.desk = desk
-        running = [asyncio.create_task(desk.feed.run()), asyncio.create_task(desk.bell.run())]
+        running = [asyncio.create_task(part.run()) for part in (desk.feed, desk.bell, desk.attendance)]
         yield
         desk.feed.drain()
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+        await desk.attendance.leave()
         await desk.pool.close()
 
     app = DeskApp(
@@ -147,8 +158,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Metrics)
     api = APIRouter(prefix="/api", responses=PROBLEMS)
     for part in (
-        tickets, ticket_commands, timeline, auth, people, sla_ledger, sla_calendars, sla_policies, sla_rollouts,
-        sla_figures, stream,
+        tickets, ticket_commands, timeline, auth, presence, shift_life, people, sla_ledger, sla_calendars, sla_policies,
+        sla_rollouts, sla_figures, stream,
     ):  # fmt: skip
         api.include_router(part.router)
     app.include_router(api)

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from api.attendance import Attendance
 from api.feed import Feed
 from api.passwords import Passwords
 from api.tokens import AccessTokens
+from database.agent_lives import AgentLifeStore
 from database.bell import Bell
 from database.events import EventLog
 from database.people import DirectoryStore, PeopleStore
@@ -19,6 +21,7 @@ from database.ticket_lists import TicketLists
 from database.tickets import TicketStore
 from domain.lifecycle import LifecycleRules
 from settings import Settings
+from workflows.agent_client import AgentClient
 from workflows.client import RolloutClient, TicketClient
 
 
@@ -41,6 +44,9 @@ class Desk:
     directory: DirectoryStore
     workflows: TicketClient
     rolling: RolloutClient
+    agent_workflows: AgentClient
+    agent_lives: AgentLifeStore
+    attendance: Attendance
     feed: Feed
     bell: Bell
     tokens: AccessTokens

@@ -3,7 +3,6 @@ began and ended."""
 
 from datetime import datetime
 from typing import NamedTuple
-from uuid import UUID
 
 import asyncpg
 from pydantic import BaseModel, ConfigDict
@@ -21,8 +20,8 @@ from domain.agent_events import (
     ShiftEnded,
     ShiftStarted,
 )
-from domain.errors import NotFoundError, RevisionMismatchError
-from domain.ids import PersonId, ShiftId
+from domain.errors import BreakNotFoundError, NotFoundError, RevisionMismatchError, ShiftNotFoundError
+from domain.ids import BreakId, PersonId, ShiftId
 from domain.presence import AgentState
 from domain.ticket import Slug
 from domain.ticket_commands import Receipt
@@ -57,6 +56,12 @@ select p.id, p.name, a.presence, a.presence_since,
 from agents a join people p on p.id = a.person_id and p.is_active and p.role <> 'requester'
 where a.presence = 'online'
 order by p.name, p.id
+"""
+
+_OWNER = """
+select s.agent_id, exists (
+    select from shift_breaks b where b.shift_id = s.id and b.id = $2 and not b.is_cancelled) as has_break
+from shifts s where s.id = $1 and s.status = 'published'
 """
 
 
@@ -153,12 +158,15 @@ class AgentLifeStore:
             for row in rows
         ]
 
-    async def agent_of_shift(self, shift: ShiftId) -> PersonId | None:
-        """Whose published shift it is; None when there is none of this id."""
-        agent: UUID | None = await self._pool.fetchval(
-            "select agent_id from shifts where id = $1 and status = 'published'", shift
-        )
-        return None if agent is None else PersonId(agent)
+    async def agent_of_shift(self, shift: ShiftId, with_break: BreakId | None = None) -> PersonId:
+        """Whose published shift it is. Raises ShiftNotFoundError when there is none of this id, and BreakNotFoundError
+        when it has no such break."""
+        row = await self._pool.fetchrow(_OWNER, shift, with_break)
+        if row is None:
+            raise ShiftNotFoundError(f"There is no shift {shift}.")
+        if with_break is not None and not row["has_break"]:
+            raise BreakNotFoundError(f"Shift {shift} has no break {with_break}.")
+        return PersonId(row["agent_id"])
 
     async def revisions(self) -> dict[PersonId, int]:
         """The agents who have something to live by: a life already, or a shift to come. -> revision."""

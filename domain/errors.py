@@ -139,6 +139,12 @@ class ShiftNotFoundError(NotFoundError):
     code = "shift_not_found"
 
 
+class BreakNotFoundError(NotFoundError):
+    """There is no such break in the shift, or it was cancelled."""
+
+    code = "break_not_found"
+
+
 class ShiftTooEarlyError(ConflictError):
     """The shift begins too long from now to be started by hand."""
 

@@ -165,17 +165,21 @@ class AgentClient:
             raise EngineUnavailableError(str(error)) from error
 
     async def _mend(self, agent: PersonId) -> bool:
-        """Begin the agent's workflow anew from the database if its tasks keep failing. Returns whether they did.
-
-        Nothing is lost with it: state and commands are in the database.
-        """
+        """Begin the agent's workflow anew if its tasks keep failing. Returns whether they did."""
         handle = self._client.get_workflow_handle(agent_workflow_id(agent))
         described = await handle.describe(rpc_timeout=self._timeout)
         if described.raw_description.pending_workflow_task.attempt < FAILED_ATTEMPTS:
             return False
-        log.error("the workflow of agent %s cannot go on; it begins anew from the database", agent)
-        await handle.terminate(reason="could not go on; begun anew from the database")
+        await self.begin_anew(agent)
         return True
+
+    async def begin_anew(self, agent: PersonId) -> None:
+        """End the agent's workflow and start it anew from the database. Nothing is lost with it: state and commands are
+        there. Raises RPCError and EngineUnavailableError."""
+        log.error("the workflow of agent %s cannot go on; it begins anew from the database", agent)
+        handle = self._client.get_workflow_handle(agent_workflow_id(agent))
+        await handle.terminate(reason="could not go on; begun anew from the database")
+        await self.start(agent)
 
     async def _is_available(self) -> bool:
         try:
