@@ -8,13 +8,14 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from uuid import uuid4
+from collections.abc import Mapping
+from typing import Protocol
+from uuid import UUID, uuid4
 
-from database.agent_connections import REFRESH_SECONDS, AgentConnectionStore
+from database.agent_connections import REFRESH_SECONDS
 from database.pool import UNAVAILABLE
 from domain.access import Reader
 from domain.ids import PersonId
-from workflows.agent_client import AgentClient
 from workflows.client import EngineUnavailableError
 
 RETRY_SECONDS = 1.0
@@ -22,10 +23,22 @@ AT_ONCE = 8
 log = logging.getLogger(__name__)
 
 
+class Connections(Protocol):
+    """Where all processes say whose streams they hold."""
+
+    async def keep(self, process: UUID, streams: Mapping[PersonId, int]) -> None: ...
+
+
+class AgentWorkflows(Protocol):
+    """Who is to hear of it."""
+
+    async def streams_changed(self, agent: PersonId, *, connected: bool) -> None: ...
+
+
 class Attendance:
     """Counts the streams of the desk's people; requesters are not counted."""
 
-    def __init__(self, connections: AgentConnectionStore, agents: AgentClient) -> None:
+    def __init__(self, connections: Connections, agents: AgentWorkflows) -> None:
         self._connections = connections
         self._agents = agents
         self._process = uuid4()

@@ -1,5 +1,6 @@
 """How everyone outside reaches the agents' workflows. Whoever speaks to one that does not run starts it."""
 
+import contextlib
 import logging
 from datetime import datetime, timedelta
 from typing import Any
@@ -72,14 +73,24 @@ class AgentClient:
         return receipt
 
     async def _apply(self, agent: PersonId, envelope: AgentEnvelope) -> Receipt:
-        try:
-            return await self._apply_or_start(agent, envelope)
-        except RPCError as error:
-            if error.status is not RPCStatusCode.FAILED_PRECONDITION or not await self._mend(agent):
-                raise
-        return await self._apply_or_start(agent, envelope)
+        """Update the workflow that nearly always runs; where it does not, start it with the update.
 
-    async def _apply_or_start(self, agent: PersonId, envelope: AgentEnvelope) -> Receipt:
+        Asking for both each time would cost a fifth more of the engine's time.
+        """
+        handle = self._client.get_workflow_handle(agent_workflow_id(agent))
+        try:
+            receipt: Receipt = await handle.execute_update(
+                APPLY, envelope, id=str(envelope.id), result_type=Receipt, rpc_timeout=self._timeout
+            )
+        except RPCError as error:
+            is_wedged = error.status is RPCStatusCode.FAILED_PRECONDITION and await self._mend(agent)
+            if not is_wedged and error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+        else:
+            return receipt
+        return await self._start_and_apply(agent, envelope)
+
+    async def _start_and_apply(self, agent: PersonId, envelope: AgentEnvelope) -> Receipt:
         start = WithStartWorkflowOperation(
             AgentWorkflow.run,
             AgentStart(agent_id=agent),
@@ -89,14 +100,19 @@ class AgentClient:
             task_timeout=TASK_TIMEOUT,
             static_summary=SUMMARY,
         )
-        receipt: Receipt = await self._client.execute_update_with_start_workflow(
-            APPLY,
-            envelope,
-            start_workflow_operation=start,
-            id=str(envelope.id),
-            result_type=Receipt,
-            rpc_timeout=self._timeout,
-        )
+        try:
+            receipt: Receipt = await self._client.execute_update_with_start_workflow(
+                APPLY,
+                envelope,
+                start_workflow_operation=start,
+                id=str(envelope.id),
+                result_type=Receipt,
+                rpc_timeout=self._timeout,
+            )
+        except (RPCError, WorkflowUpdateRPCTimeoutOrCancelledError):
+            with contextlib.suppress(RPCError, WorkflowUpdateRPCTimeoutOrCancelledError):
+                await start.workflow_handle()  # it failed likewise, and wants somebody to look
+            raise
         return receipt
 
     async def plan_changed(self, agent: PersonId) -> None:
