@@ -25,6 +25,7 @@ from activities.tickets import TicketActivities
 from database.agent_connections import AgentConnectionStore
 from database.agent_lives import AgentLifeStore
 from database.bell import START_BELL, Bell
+from database.plan_changes import PlanChangeLog
 from database.pool import Pool, open_pool
 from database.shifts import ShiftStore
 from database.skills import SkillStore
@@ -38,6 +39,7 @@ from workflows.agent import AgentWorkflow
 from workflows.agent_client import AgentClient
 from workflows.client import DEPLOYMENT, TASK_QUEUE, TicketClient, connect, ensure_search_attributes, tls_config
 from workflows.guard import Guard
+from workflows.plan_relay import PlanRelay
 from workflows.presence_watch import PresenceWatch
 from workflows.recovery import Recovery
 from workflows.relay import StartRelay
@@ -152,7 +154,8 @@ async def run(settings: Settings) -> None:
     watch = PresenceWatch(AgentConnectionStore(pool), AgentLifeStore(pool), agents, presence)
     async with pool, build_worker(client, pool, settings.worker_build_id, presence=presence):
         log.info("worker runs on %s", settings.temporal_target)
-        await asyncio.gather(relay.run(), bell.run(), Recovery(TicketStore(pool), tickets).run(), watch.run())
+        beside = (relay, bell, Recovery(TicketStore(pool), tickets), watch, PlanRelay(PlanChangeLog(pool), agents))
+        await asyncio.gather(*(part.run() for part in beside))
 
 
 async def run_until_stopped(settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import NamedTuple
 
 import pytest
 from temporalio.api.enums.v1 import EventType
@@ -16,6 +17,9 @@ from tests.agent_factories import LUNCH, SHIFT
 from tests.workflows.agent_desk import AgentDesk, agent_desk
 from tests.workflows.engine_desk import eventually
 from workflows.agent import AgentStart, AgentWorkflow
+from workflows.agent_client import AgentClient
+from workflows.client import EngineUnavailableError
+from workflows.plan_relay import PlanRelay
 
 ONLINE, BUSY, BREAK, AWAY, OFFLINE = Presence
 DAY = timedelta(days=1)
@@ -251,3 +255,58 @@ async def test_who_is_no_agent_any_more_has_no_workflow(desk: AgentDesk) -> None
 
     assert await desk.handle(agent).result() == "no such agent"
     assert AgentStart(agent_id=agent).state is None
+
+
+class PlansThatChange:
+    """The log of changed plans, in memory: places are numbers."""
+
+    def __init__(self, *people: PersonId) -> None:
+        self.log = list(people)
+
+    async def after(self, place: str | None) -> "PlansChanged":
+        return PlansChanged(self.log[int(place or 0) :], str(len(self.log)))
+
+
+class PlansChanged(NamedTuple):
+    people: list[PersonId]
+    place: str
+
+
+async def test_the_relay_tells_of_each_changed_plan_once(desk: AgentDesk) -> None:
+    agent = await desk.running()
+    changes = PlansThatChange(agent)
+    relay = PlanRelay(changes, desk.agents)
+    desk.memory.shifts[agent] = [await desk.shift(HOUR, HOUR, agent_id=agent)]
+
+    told = [await relay.look(), await relay.look()]
+    changes.log.append(agent)
+    told.append(await relay.look())
+    await desk.passes(90 * MINUTE)
+
+    assert told == [1, 0, 1]
+    assert (await desk.settled(agent)).presence is AWAY
+
+
+async def test_a_relay_that_was_not_heard_stays_where_it_is(desk: AgentDesk) -> None:
+    agent = await desk.running()
+    silent = SilentAtFirst(desk)
+    relay = PlanRelay(PlansThatChange(agent), silent)
+
+    with pytest.raises(EngineUnavailableError):
+        await relay.look()
+
+    assert [await relay.look(), await relay.look()] == [1, 0]
+
+
+class SilentAtFirst(AgentClient):
+    """An engine that does not answer once."""
+
+    def __init__(self, desk: AgentDesk) -> None:
+        self._desk = desk
+        self._is_silent = True
+
+    async def plan_changed(self, agent: PersonId) -> None:
+        if self._is_silent:
+            self._is_silent = False
+            raise EngineUnavailableError("no answer")
+        await self._desk.agents.plan_changed(agent)
