@@ -13,7 +13,12 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel
 
+from domain.agent import BreakKind, Presence
+from domain.agent_commands import AgentCommand
+from domain.agent_events import AgentEvent
+from domain.agent_timers import AgentTimerKind
 from domain.people import Role
+from domain.presence import PresenceCause
 from domain.ticket import Priority, Status
 from domain.ticket_commands import TicketCommand
 from domain.ticket_events import StatusReason, TicketEvent, WakeReason
@@ -54,6 +59,12 @@ def test_links_lead_to_files(document: Path) -> None:
         *get_args(StatusReason),
         *get_args(WakeReason),
         *get_args(TimerKind),
+        *Presence,
+        *BreakKind,
+        *types_of(AgentCommand),
+        *types_of(AgentEvent),
+        *get_args(PresenceCause),
+        *get_args(AgentTimerKind),
     ],
 )
 def test_the_glossary_has_the_word(word: str) -> None:
