@@ -7,7 +7,7 @@ import pytest
 
 from domain.agent import Presence
 from domain.agent_commands import AgentCommand, EndShift, SetPresence, StartBreak, StartShift, StreamsChanged
-from domain.shift import Break, Shift
+from domain.shift import Shift
 from settings import ROOT
 from tests import agent_factories
 from tests.agent_factories import LUNCH, NEXT_SHIFT, SHIFT
@@ -30,14 +30,15 @@ WHAT: dict[str, AgentCommand] = {
 
 def planned(example: str) -> list[Shift]:
     """The shifts that the head of the example tells of."""
-    lunch = re.search(rf"lunch {SPAN}", example)
-    breaks: list[Break] = [agent_factories.lunch(*lunch.groups())] if lunch else []
-    shift = re.search(rf"^shift {SPAN}", example, re.MULTILINE)
-    overtime = re.search(rf"^overtime {SPAN}", example, re.MULTILINE)
-    return [
-        *([agent_factories.shift(*shift.groups(), breaks=breaks)] if shift else []),
-        *([agent_factories.shift(*overtime.groups(), id=NEXT_SHIFT, kind="overtime")] if overtime else []),
+    breaks = [agent_factories.lunch(since, until) for since, until in re.findall(rf"lunch {SPAN}", example)]
+    shifts = [
+        agent_factories.shift(since, until, breaks) for since, until in re.findall(rf"(?m)^shift {SPAN}", example)
     ]
+    overtime = [
+        agent_factories.shift(since, until, id=NEXT_SHIFT, kind="overtime")
+        for since, until in re.findall(rf"(?m)^overtime {SPAN}", example)
+    ]
+    return [*shifts, *overtime]
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))

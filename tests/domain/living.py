@@ -10,7 +10,8 @@ from domain.agent_rules import decide
 from domain.agent_timers import AgentMoment, pending_moments
 from domain.people import TIMER, Actor
 from domain.presence import AgentState, Plan
-from tests.agent_factories import at, envelope
+from domain.shift import Break
+from tests.agent_factories import agent, at, envelope, plan, shift
 from tests.factories import BY_AGENT
 
 
@@ -54,3 +55,15 @@ class Day:
         if before.presence is not self.state.presence:
             self.told.append((f"{now:%-H:%M}", self.state.presence, self.state.cause))
         return change.events
+
+
+def connected(presence: Presence = Presence.ONLINE, **changes: object) -> Day:
+    """Somebody whose app is there, without any shift."""
+    return Day(agent(presence, is_connected=True, **changes), plan())
+
+
+def on_shift(*breaks: Break) -> Day:
+    """Somebody whose app is there and whose shift, from nine to five, has begun."""
+    day = Day(agent(is_connected=True), plan(shift(breaks=breaks)))
+    day.until("9:00")
+    return day
