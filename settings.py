@@ -45,6 +45,10 @@ class Settings(BaseSettings):
     event_retention_days: int = Field(default=14, ge=1, le=3650)
     command_timeout_seconds: float = Field(default=5.0, gt=0, le=60)
 
+    presence_grace_seconds: int = Field(default=60, ge=1, le=86400)
+    shift_reminder_minutes: int = Field(default=15, ge=0, le=1440)
+    break_reminder_minutes: int = Field(default=5, ge=0, le=1440)
+
     worker_build_id: str | None = None
     worker_metrics_port: int | None = Field(default=None, ge=1, le=65535)
     log_level: str = "INFO"

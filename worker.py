@@ -19,15 +19,19 @@ from temporalio.worker import (
 )
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.agents import AgentActivities
 from activities.dispatch import DispatchActivities
 from activities.forecast_arithmetic import ForecastArithmetic
 from activities.forecasts import ForecastActivities
 from activities.rotas import RotaActivities
 from activities.sla_rollouts import RolloutActivities
 from activities.tickets import TicketActivities
+from database.agent_connections import AgentConnectionStore
+from database.agent_lives import AgentLifeStore
 from database.bell import DISPATCH_BELL, START_BELL, Bell
 from database.dispatch import DispatchStore
 from database.forecasts import ForecastStore
+from database.plan_changes import PlanChangeLog
 from database.pool import Pool, open_pool
 from database.rotas import RotaStore
 from database.shifts import ShiftStore
@@ -36,7 +40,10 @@ from database.sla_terms import SlaTermsStore
 from database.staff import StaffStore
 from database.starts import StartRequestStore
 from database.tickets import TicketStore
+from domain.presence import PresenceRules
 from settings import Settings
+from workflows.agent import AgentWorkflow
+from workflows.agent_client import AgentClient
 from workflows.client import DEPLOYMENT, TASK_QUEUE, TicketClient, connect, ensure_search_attributes, tls_config
 from workflows.dispatch import DispatchWorkflow
 from workflows.dispatch_client import DispatchClient
@@ -44,6 +51,8 @@ from workflows.dispatch_relay import DispatchRelay
 from workflows.forecast import ForecastWorkflow
 from workflows.forecast_schedule import ensure_forecast_schedule
 from workflows.guard import Guard
+from workflows.plan_relay import PlanRelay
+from workflows.presence_watch import PresenceWatch
 from workflows.recovery import Recovery
 from workflows.relay import StartRelay
 from workflows.rota_schedule import ensure_rota_schedule
@@ -76,6 +85,7 @@ def build_worker(
     build_id: str | None = None,
     task_queue: str = TASK_QUEUE,
     runner: WorkflowRunner | None = None,
+    presence: PresenceRules | None = None,
 ) -> Worker:
     """The worker with everything it runs. With a build id its tickets are pinned to it until they continue as new."""
     tickets, terms, rollouts = TicketStore(pool), SlaTermsStore(pool), RolloutStore(pool)
@@ -85,6 +95,7 @@ def build_worker(
     dispatching = DispatchActivities(DispatchStore(pool, ShiftStore(pool), terms), telling)
     forecasting = ForecastActivities(ForecastStore(pool), ForecastArithmetic())
     rotas = RotaActivities(RotaStore(pool))
+    agents = AgentActivities(AgentLifeStore(pool), ShiftStore(pool), presence or PresenceRules())
     deployment = None
     if build_id is not None:
         deployment = WorkerDeploymentConfig(
@@ -95,15 +106,13 @@ def build_worker(
     return Worker(
         client,
         task_queue=task_queue,
-        workflows=[TicketWorkflow, DispatchWorkflow, RolloutWorkflow, ForecastWorkflow, RotaWorkflow],
+        workflows=[TicketWorkflow, AgentWorkflow, DispatchWorkflow, RolloutWorkflow, ForecastWorkflow, RotaWorkflow],
         activities=[
-            activities.load_ticket,
-            activities.record,
-            activities.escalate,
-            dispatching.dispatch_round,
-            rotas.lay_out,
+            *(activities.load_ticket, activities.record, activities.escalate),
+            *(dispatching.dispatch_round, rotas.lay_out),
             *rolling.steps,
             *forecasting.steps,
+            *(agents.load_agent, agents.load_plan, agents.record_agent),
         ],
         interceptors=[Guard()],
         workflow_runner=runner or UnsandboxedWorkflowRunner(),
@@ -112,6 +121,15 @@ def build_worker(
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),
         graceful_shutdown_timeout=timedelta(seconds=10),
         deployment_config=deployment,
+    )
+
+
+def presence_rules(settings: Settings) -> PresenceRules:
+    """How long an agent may be gone, and how early they are reminded."""
+    return PresenceRules(
+        grace=timedelta(seconds=settings.presence_grace_seconds),
+        shift_reminder=timedelta(minutes=settings.shift_reminder_minutes),
+        break_reminder=timedelta(minutes=settings.break_reminder_minutes),
     )
 
 
@@ -161,11 +179,14 @@ async def run(settings: Settings) -> None:
     dispatchers = DispatchClient(client, TELLING_SECONDS)
     dispatching = DispatchRelay(DispatchStore(pool, ShiftStore(pool), SlaTermsStore(pool)), dispatchers)
     bell = Bell(settings.database_dsn, {START_BELL: relay.ring, DISPATCH_BELL: dispatching.ring})
-    async with pool, build_worker(client, pool, settings.worker_build_id):
+    presence = presence_rules(settings)
+    agents = AgentClient(client, settings.command_timeout_seconds)
+    watch = PresenceWatch(AgentConnectionStore(pool), AgentLifeStore(pool), agents, presence)
+    recovery = Recovery(TicketStore(pool), tickets, dispatchers)
+    async with pool, build_worker(client, pool, settings.worker_build_id, presence=presence):
         log.info("worker runs on %s", settings.temporal_target)
-        await asyncio.gather(
-            relay.run(), dispatching.run(), bell.run(), Recovery(TicketStore(pool), tickets, dispatchers).run()
-        )
+        beside = (relay, dispatching, bell, recovery, watch, PlanRelay(PlanChangeLog(pool), agents))
+        await asyncio.gather(*(part.run() for part in beside))
 
 
 async def run_until_stopped(settings: Settings) -> None:

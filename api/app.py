@@ -20,8 +20,10 @@ from api import (
     hand_over,
     health,
     people,
+    presence,
     shift_coverage,
     shift_feeds,
+    shift_life,
     shift_requests,
     shift_rotas,
     shift_time_off,
@@ -38,6 +40,7 @@ from api import (
     timeline,
     workload_predictions,
 )
+from api.attendance import Attendance
 from api.event_frames import Event
 from api.feed import Feed
 from api.middleware import AnnouncedBodyLimit, Metrics
@@ -45,6 +48,8 @@ from api.passwords import Passwords
 from api.problems import Problem, install
 from api.state import Desk
 from api.tokens import AccessTokens, load_or_make_key
+from database.agent_connections import AgentConnectionStore
+from database.agent_lives import AgentLifeStore
 from database.agent_performance import PerformanceFigures
 from database.agents import AgentStore
 from database.bell import BELL, Bell
@@ -71,6 +76,7 @@ from database.tickets import TicketStore
 from database.time_off import TimeOffStore
 from domain.lifecycle import LifecycleRules
 from settings import Settings
+from workflows.agent_client import AgentClient
 from workflows.client import ForecastClient, RolloutClient, TicketClient, connect, tls_config
 
 GC_THRESHOLD = (100_000, 50, 100)
@@ -113,6 +119,7 @@ async def build_desk(settings: Settings) -> Desk:
         lazy=True,
     )
     lifetime = timedelta(minutes=settings.access_token_minutes)
+    agent_workflows = AgentClient(client, settings.command_timeout_seconds)
     return Desk(
         settings=settings,
         pool=pool,
@@ -142,6 +149,9 @@ async def build_desk(settings: Settings) -> Desk:
         workflows=TicketClient(client, settings.command_timeout_seconds),
         rolling=RolloutClient(client, settings.command_timeout_seconds),
         forecasting=ForecastClient(client, settings.command_timeout_seconds),
+        agent_workflows=agent_workflows,
+        agent_lives=AgentLifeStore(pool),
+        attendance=Attendance(AgentConnectionStore(pool), agent_workflows),
         feed=feed,
         bell=Bell(settings.database_dsn, {BELL: feed.ring}),
         tokens=AccessTokens(load_or_make_key(settings.token_key_path), lifetime),
@@ -158,12 +168,13 @@ def create_app(settings: Settings) -> FastAPI:
         gc.set_threshold(*GC_THRESHOLD)
         desk = await build_desk(settings)
         app.state.desk = desk
-        running = [asyncio.create_task(desk.feed.run()), asyncio.create_task(desk.bell.run())]
+        running = [asyncio.create_task(part.run()) for part in (desk.feed, desk.bell, desk.attendance)]
         yield
         desk.feed.drain()
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+        await desk.attendance.leave()
         await desk.pool.close()
 
     app = DeskApp(
@@ -183,8 +194,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Metrics)
     api = APIRouter(prefix="/api", responses=PROBLEMS)
     for part in (
-        tickets, ticket_commands, timeline, assignment, auth, people, agents, hand_over, teams, sla_ledger,
-        sla_calendars, sla_policies, sla_rollouts, sla_figures, shift_rotas, shift_time_off, shift_requests,
+        tickets, ticket_commands, timeline, assignment, auth, presence, shift_life, people, agents, hand_over, teams,
+        sla_ledger, sla_calendars, sla_policies, sla_rollouts, sla_figures, shift_rotas, shift_time_off, shift_requests,
         shift_coverage, shift_feeds, shifts, workload_predictions, stream,
     ):  # fmt: skip
         api.include_router(part.router)

@@ -16,7 +16,8 @@ _NOT_SPOKEN = (
 
 
 class Event(BaseModel):
-    """One event of the stream. `change` holds new values by the ticket's own field names, never a body."""
+    """One event of the stream. `change` holds new values by the ticket's own field names, never a body. An event of the
+    topic `presence` has no ticket; its `change` names the agent."""
 
     id: str = Field(description="The cursor; send the last one as `Last-Event-ID` to go on after it.")
     type: str = Field(description="An open set: ignore what you do not know.")
@@ -72,6 +73,8 @@ def event_of(record: EventRecord) -> Event:
     change = spoken_change(record)
     if record.title is not None:
         change["title"] = record.title
+    if record.ticket is None and record.person is not None:
+        change["agent"] = {"id": record.person, "name": record.person_name}
     return Event(
         id=str(record.cursor),
         type=record.type,

@@ -120,7 +120,11 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 async def _pending(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, CommandPendingError)
-    location = f"/api/tickets/{request.path_params['number']}/commands/{error.command}"
+    return pending(error, f"/api/tickets/{request.path_params['number']}/commands/{error.command}")
+
+
+def pending(error: CommandPendingError, location: str) -> JSONResponse:
+    """202, with where to look for what became of it."""
     body = PendingCommand(command_id=str(error.command), location=location)
     headers = {"Location": location, "Retry-After": str(RETRY_AFTER_SECONDS)}
     return JSONResponse(body.model_dump(), status_code=202, headers=headers)

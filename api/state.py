@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from api.attendance import Attendance
 from api.feed import Feed
 from api.passwords import Passwords
 from api.tokens import AccessTokens
+from database.agent_lives import AgentLifeStore
 from database.agent_performance import PerformanceFigures
 from database.agents import AgentStore
 from database.bell import Bell
@@ -31,6 +33,7 @@ from database.tickets import TicketStore
 from database.time_off import TimeOffStore
 from domain.lifecycle import LifecycleRules
 from settings import Settings
+from workflows.agent_client import AgentClient
 from workflows.client import ForecastClient, RolloutClient, TicketClient
 
 
@@ -66,6 +69,9 @@ class Desk:
     workflows: TicketClient
     rolling: RolloutClient
     forecasting: ForecastClient
+    agent_workflows: AgentClient
+    agent_lives: AgentLifeStore
+    attendance: Attendance
     feed: Feed
     bell: Bell
     tokens: AccessTokens

@@ -87,6 +87,7 @@ async def _blocks(
 ) -> AsyncIterator[bytes]:
     """The stream, block by block. It subscribes itself: who is gone before the first block leaves nothing behind."""
     subscriber = await desk.feed.subscribe(signed.reader, topics, ticket, asked)
+    desk.attendance.opened(signed.reader)
     try:
         await desk.feed.refresh(subscriber)  # what changed between signing in and subscribing
         after = asked or subscriber.joined_at
@@ -112,6 +113,7 @@ async def _blocks(
                 return
             yield block
     finally:
+        desk.attendance.closed(signed.reader)
         desk.feed.unsubscribe(subscriber)
 
 

@@ -49,7 +49,10 @@ def cursor_of(text: str) -> StreamCursor:
 
 
 class EventRecord(NamedTuple):
-    """An event with whom it concerns today: the ticket's present team, requester and assignee decide who may see it."""
+    """An event with whom it concerns today: the ticket's present team, requester and assignee decide who may see it.
+
+    One without a ticket is about `person`, or it is nobody's.
+    """
 
     cursor: StreamCursor
     topic: str
@@ -70,6 +73,7 @@ class EventRecord(NamedTuple):
     team: Slug | None
     requester_id: PersonId | None
     assignee_id: PersonId | None
+    person_name: str | None
 
 
 class TimelineRecord(NamedTuple):
@@ -92,9 +96,10 @@ class TimelineRecord(NamedTuple):
 _AFTER = """
 select e.xid::text::bigint as xid, e.id, e.topic, e.type, e.at, e.ticket_number, e.revision, e.actor_kind,
     e.actor_id, p.name as actor_name, e.internal, e.data, n.name as assignee_name, r.name as requester_name,
-    x.title, e.person_id, t.team, t.requester_id, t.assignee_id
+    x.title, e.person_id, t.team, t.requester_id, t.assignee_id, s.name as person_name
 from events e
 left join tickets t on t.number = e.ticket_number
+left join people s on s.id = e.person_id
 left join people p on p.id = e.actor_id
 left join people n on n.id = (e.data ->> 'assignee_id')::uuid
 left join people r on r.id = (e.data ->> 'requester_id')::uuid

@@ -164,3 +164,16 @@ def check_desk(reader: Reader) -> None:
     """Raises ForbiddenError for requesters."""
     if not reader.role.is_desk:
         raise ForbiddenError("Only the desk may see this.")
+
+
+def may_see_presence(reader: Reader) -> bool:
+    """Who is there is the desk's own affair."""
+    return reader.role.is_desk
+
+
+def check_presence(reader: Reader, agent: PersonId) -> None:
+    """Raises ForbiddenError when the reader may not say what this agent is, or start and end their shifts and breaks:
+    agents do that for themselves, supervisors and admins for anybody."""
+    check_desk(reader)
+    if reader.id != agent:
+        check_supervisor(reader)

@@ -193,6 +193,58 @@ class ShiftRequestStateError(ConflictError):
     code = "shift_request_state"
 
 
+class ShiftNotFoundError(NotFoundError):
+    """There is no such shift, or it is somebody else's."""
+
+    code = "shift_not_found"
+
+
+class BreakNotFoundError(NotFoundError):
+    """There is no such break in the shift, or it was cancelled."""
+
+    code = "break_not_found"
+
+
+class ShiftTooEarlyError(ConflictError):
+    """The shift begins too long from now to be started by hand."""
+
+    code = "shift_too_early"
+
+
+class ShiftOverError(ConflictError):
+    code = "shift_over"
+
+
+class ShiftOnError(ConflictError):
+    """Another shift is on."""
+
+    code = "shift_on"
+
+
+class ShiftNotOnError(ConflictError):
+    code = "shift_not_on"
+
+
+class NotAtWorkError(ConflictError):
+    """The break belongs to no shift that is on, or its taker is offline."""
+
+    code = "not_at_work"
+
+
+class BreakOnError(ConflictError):
+    """Another break is on."""
+
+    code = "break_on"
+
+
+class BreakNotOnError(ConflictError):
+    code = "break_not_on"
+
+
+class BreakOverError(ConflictError):
+    code = "break_over"
+
+
 class StaleRevisionError(DomainError):
     code = "stale_revision"
 

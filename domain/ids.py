@@ -49,3 +49,8 @@ def command_id_for_rollout(ticket: TicketNumber, rollout: int, direction: str) -
 def command_id_for_return(ticket: TicketNumber, revision: int, owner: PersonId) -> CommandId:
     """The command by which a ticket at this revision goes back to its queue because its owner leaves the desk."""
     return CommandId(uuid5(_COMMANDS, f"return:{ticket}:{revision}:{owner}"))
+
+
+def command_id_for_agent(agent: PersonId, revision: int, what: str) -> CommandId:
+    """The command of an agent's timer at this revision: also a rebuilt workflow gives it the same id."""
+    return CommandId(uuid5(_COMMANDS, f"agent:{agent}:{revision}:{what}"))

@@ -13,8 +13,12 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel
 
-from domain.agent import Presence
+from domain.agent import BreakKind, Presence
+from domain.agent_commands import AgentCommand
+from domain.agent_events import AgentEvent
+from domain.agent_timers import AgentTimerKind
 from domain.people import Role
+from domain.presence import PresenceCause
 from domain.team import Strategy
 from domain.ticket import Priority, Status
 from domain.ticket_commands import TicketCommand
@@ -58,6 +62,11 @@ def test_links_lead_to_files(document: Path) -> None:
         *get_args(StatusReason),
         *get_args(WakeReason),
         *get_args(TimerKind),
+        *BreakKind,
+        *types_of(AgentCommand),
+        *types_of(AgentEvent),
+        *get_args(PresenceCause),
+        *get_args(AgentTimerKind),
     ],
 )
 def test_the_glossary_has_the_word(word: str) -> None:

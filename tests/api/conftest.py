@@ -15,7 +15,7 @@ from stack.postgres import Postgres
 from tests.api.desk_api import ApiDesk, opened, seeded_desk
 from tests.api.staff import MakeAgent, a_person
 from tests.workflows.engine_desk import own_database
-from worker import build_worker
+from worker import build_worker, presence_rules
 from workflows.client import connect
 
 EMPTY_PLAN = """
@@ -45,6 +45,7 @@ def api_settings(api_database: str, temporal_env: WorkflowEnvironment, make_fold
         temporal_namespace=temporal_env.client.namespace,
         data_dir=make_folder(),
         command_timeout_seconds=30,
+        presence_grace_seconds=1,
     )
 
 
@@ -57,7 +58,7 @@ async def engine(api_settings: Settings) -> Client:
 async def api(api_settings: Settings, engine: Client) -> AsyncIterator[ApiDesk]:
     """The app, and a worker beside it."""
     pool = await open_pool(api_settings.database_dsn, 8)
-    async with build_worker(engine, pool), seeded_desk(api_settings) as desk:
+    async with build_worker(engine, pool, presence=presence_rules(api_settings)), seeded_desk(api_settings) as desk:
         yield desk
     await pool.close()
 

@@ -1,0 +1,208 @@
+"""How everyone outside reaches the agents' workflows. Whoever speaks to one that does not run starts it."""
+
+import contextlib
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio.client import (
+    Client,
+    RPCError,
+    RPCStatusCode,
+    WithStartWorkflowOperation,
+    WorkflowQueryFailedError,
+    WorkflowQueryRejectedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import QueryRejectCondition, WorkflowIDConflictPolicy
+
+from activities.failures import refusal_of
+from domain.agent_commands import AgentEnvelope
+from domain.errors import IdempotencyKeyReusedError
+from domain.ids import PersonId
+from domain.presence import AgentState
+from domain.ticket_commands import Receipt
+from workflows.agent import AgentStart, AgentWorkflow, StreamsTold
+from workflows.client import (
+    APPLY,
+    FAILED_ATTEMPTS,
+    TASK_QUEUE,
+    TASK_TIMEOUT,
+    CommandPendingError,
+    EngineUnavailableError,
+    WedgedWorkflowError,
+)
+
+SUMMARY = "an agent: presence, shifts and breaks"
+"""What operators read beside the id; who it is stays out of the engine."""
+log = logging.getLogger(__name__)
+
+
+def agent_workflow_id(agent: PersonId) -> str:
+    return f"agent-{agent}"
+
+
+class AgentClient:
+    """Starts agents' workflows, sends them commands, and tells them what changed."""
+
+    def __init__(self, client: Client, timeout_seconds: float, task_queue: str = TASK_QUEUE) -> None:
+        self._client = client
+        self._timeout = timedelta(seconds=timeout_seconds)
+        self.task_queue = task_queue
+
+    async def apply(self, agent: PersonId, envelope: AgentEnvelope) -> Receipt:
+        """Have the agent's workflow do a command; it is started if it does not run. The agent must exist.
+
+        Harmless to repeat: the command's id names the update.
+        Raises the refusal of the rules, IdempotencyKeyReusedError when the id came with another request before,
+        EngineUnavailableError and CommandPendingError.
+        """
+        try:
+            receipt = await self._apply(agent, envelope)
+        except WorkflowUpdateFailedError as failure:
+            raise refusal_of(failure.cause) or failure from failure
+        except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+            if await self._is_available():
+                raise CommandPendingError(envelope.id) from error
+            raise EngineUnavailableError("The engine does not answer.") from error
+        except (RPCError, RuntimeError) as error:  # the latter from a lazy client that never connected
+            raise EngineUnavailableError(str(error)) from error
+        if receipt.fingerprint != envelope.fingerprint:
+            raise IdempotencyKeyReusedError("This Idempotency-Key came with another request before.")
+        return receipt
+
+    async def _apply(self, agent: PersonId, envelope: AgentEnvelope) -> Receipt:
+        """Update the workflow that nearly always runs; where it does not, start it with the update.
+
+        Asking for both each time would cost a fifth more of the engine's time.
+        """
+        handle = self._client.get_workflow_handle(agent_workflow_id(agent))
+        try:
+            receipt: Receipt = await handle.execute_update(
+                APPLY, envelope, id=str(envelope.id), result_type=Receipt, rpc_timeout=self._timeout
+            )
+        except RPCError as error:
+            is_wedged = error.status is RPCStatusCode.FAILED_PRECONDITION and await self._mend(agent)
+            if not is_wedged and error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+        else:
+            return receipt
+        return await self._start_and_apply(agent, envelope)
+
+    async def _start_and_apply(self, agent: PersonId, envelope: AgentEnvelope) -> Receipt:
+        start = WithStartWorkflowOperation(
+            AgentWorkflow.run,
+            AgentStart(agent_id=agent),
+            id=agent_workflow_id(agent),
+            task_queue=self.task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            task_timeout=TASK_TIMEOUT,
+            static_summary=SUMMARY,
+        )
+        try:
+            receipt: Receipt = await self._client.execute_update_with_start_workflow(
+                APPLY,
+                envelope,
+                start_workflow_operation=start,
+                id=str(envelope.id),
+                result_type=Receipt,
+                rpc_timeout=self._timeout,
+            )
+        except (RPCError, WorkflowUpdateRPCTimeoutOrCancelledError):
+            with contextlib.suppress(RPCError, WorkflowUpdateRPCTimeoutOrCancelledError):
+                await start.workflow_handle()  # it failed likewise, and wants somebody to look
+            raise
+        return receipt
+
+    async def plan_changed(self, agent: PersonId) -> None:
+        """Have the agent's workflow load the plan, after it was changed. Harmless to repeat.
+
+        Raises EngineUnavailableError: then the workflow finds out by itself, within a day.
+        """
+        await self._start(agent, start_signal="plan_changed")
+
+    async def streams_changed(self, agent: PersonId, *, connected: bool, at: datetime | None = None) -> None:
+        """Tell the agent's workflow whether any stream of theirs is open, and since when. Harmless to repeat.
+
+        Raises EngineUnavailableError.
+        """
+        told = StreamsTold(connected=connected, at=at)
+        await self._start(agent, start_signal="streams_changed", start_signal_args=[told])
+
+    async def start(self, agent: PersonId) -> None:
+        """Start the agent's workflow if it does not run. Raises EngineUnavailableError."""
+        await self._start(agent)
+
+    async def _start(self, agent: PersonId, **options: Any) -> None:
+        try:
+            await self._client.start_workflow(
+                AgentWorkflow.run,
+                AgentStart(agent_id=agent),
+                id=agent_workflow_id(agent),
+                task_queue=self.task_queue,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                task_timeout=TASK_TIMEOUT,
+                static_summary=SUMMARY,
+                rpc_timeout=self._timeout,
+                **options,
+            )
+        except (RPCError, RuntimeError) as error:
+            raise EngineUnavailableError(str(error)) from error
+
+    async def state(self, agent: PersonId) -> AgentState | None:
+        """The agent as their workflow holds them; None when none runs.
+
+        Raises WedgedWorkflowError and EngineUnavailableError.
+        """
+        handle = self._client.get_workflow_handle(agent_workflow_id(agent))
+        try:
+            state: AgentState | None = await handle.query(
+                "state",
+                result_type=AgentState,
+                reject_condition=QueryRejectCondition.NOT_OPEN,
+                rpc_timeout=self._timeout,
+            )
+        except WorkflowQueryRejectedError:
+            return None
+        except WorkflowQueryFailedError as error:  # the query itself cannot fail, but the replay before it can
+            raise WedgedWorkflowError(f"agent {agent}: {error}") from error
+        except (RPCError, RuntimeError) as error:
+            if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
+                return None
+            raise EngineUnavailableError(str(error)) from error
+        return state
+
+    async def reload(self, agent: PersonId) -> int:
+        """Make the agent's workflow take over what the database says. Returns the revision it then has.
+
+        Raises EngineUnavailableError.
+        """
+        handle = self._client.get_workflow_handle(agent_workflow_id(agent))
+        try:
+            return int(await handle.execute_update("reload", result_type=int, rpc_timeout=self._timeout))
+        except (RPCError, RuntimeError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+            raise EngineUnavailableError(str(error)) from error
+
+    async def _mend(self, agent: PersonId) -> bool:
+        """Begin the agent's workflow anew if its tasks keep failing. Returns whether they did."""
+        handle = self._client.get_workflow_handle(agent_workflow_id(agent))
+        described = await handle.describe(rpc_timeout=self._timeout)
+        if described.raw_description.pending_workflow_task.attempt < FAILED_ATTEMPTS:
+            return False
+        await self.begin_anew(agent)
+        return True
+
+    async def begin_anew(self, agent: PersonId) -> None:
+        """End the agent's workflow and start it anew from the database. Nothing is lost with it: state and commands are
+        there. Raises RPCError and EngineUnavailableError."""
+        log.error("the workflow of agent %s cannot go on; it begins anew from the database", agent)
+        handle = self._client.get_workflow_handle(agent_workflow_id(agent))
+        await handle.terminate(reason="could not go on; begun anew from the database")
+        await self.start(agent)
+
+    async def _is_available(self) -> bool:
+        try:
+            return await self._client.service_client.check_health(timeout=timedelta(seconds=1), retry=False)
+        except (RPCError, RuntimeError):
+            return False
