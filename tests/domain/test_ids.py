@@ -1,6 +1,13 @@
 """Ids that are the same whenever the same thing is meant."""
 
-from domain.ids import CommandId, TicketNumber, command_id_for_key, command_id_for_signal, command_id_for_timer
+from domain.ids import (
+    CommandId,
+    TicketNumber,
+    command_id_for_agent,
+    command_id_for_key,
+    command_id_for_signal,
+    command_id_for_timer,
+)
 from tests.factories import AGENT, OTHER_AGENT
 
 ONE, TWO = TicketNumber(1), TicketNumber(2)
@@ -17,6 +24,9 @@ DIFFERENT: list[CommandId] = [
     command_id_for_signal(ONE, "id:a"),
     command_id_for_signal(ONE, "id:b"),
     command_id_for_signal(TWO, "id:a"),
+    command_id_for_agent(AGENT, 2, "missed"),
+    command_id_for_agent(AGENT, 3, "missed"),
+    command_id_for_agent(AGENT, 2, "shift_ends.12"),
 ]
 
 
