@@ -139,7 +139,7 @@ def _start_break(state: AgentState, plan: Plan, command: StartBreak, actor: Acto
         return ()
     planned = plan.break_of(state.shift, command.break_id)
     if planned is None:
-        raise errors.BreakOutsideShiftError(f"Break {command.break_id} is of no shift of theirs that is on.")
+        raise errors.NotAtWorkError(f"Break {command.break_id} is of no shift of theirs that is on.")
     _check_no_break(state)
     if planned.ended_at is not None:
         raise errors.BreakOverError(f"Break {planned.id} is over.")
@@ -222,7 +222,7 @@ def may_be_missed(state: AgentState) -> bool:
 
 def _unplanned(state: AgentState, kind: BreakKind) -> Events:
     if state.presence is Presence.OFFLINE:
-        raise errors.BreakOutsideShiftError("Whoever is offline takes no break.")
+        raise errors.NotAtWorkError("Whoever is offline takes no break.")
     return (BreakStarted(break_id=None, kind=kind),)
 
 

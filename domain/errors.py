@@ -165,10 +165,10 @@ class ShiftNotOnError(ConflictError):
     code = "shift_not_on"
 
 
-class BreakOutsideShiftError(ConflictError):
+class NotAtWorkError(ConflictError):
     """The break belongs to no shift that is on, or its taker is offline."""
 
-    code = "break_outside_shift"
+    code = "not_at_work"
 
 
 class BreakOnError(ConflictError):

@@ -120,7 +120,7 @@ async def test_the_same_key_acts_once(somebody: Member) -> None:
 
 
 async def test_a_break_by_hand_begins_and_ends(somebody: Member) -> None:
-    assert_problem(await somebody.sets("on_break"), 409, "break_outside_shift")
+    assert_problem(await somebody.sets("on_break"), 409, "not_at_work")
     await somebody.sets("online")
 
     on_break = (await somebody.sets("on_break")).json()

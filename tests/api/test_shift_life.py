@@ -57,7 +57,7 @@ async def test_a_shift_with_its_lunch(api: ApiDesk, somebody: Member, shift: Pla
 async def test_what_is_not_legal_now_is_refused(somebody: Member, shift: Planned) -> None:
     client = somebody.client
     assert_problem(await client.post(f"{shift.path}/end"), 409, "shift_not_on")
-    assert_problem(await client.post(f"{shift.break_path}/start"), 409, "break_outside_shift")
+    assert_problem(await client.post(f"{shift.break_path}/start"), 409, "not_at_work")
     assert_problem(await client.post(f"{shift.break_path}/end"), 409, "break_not_on")
     await done(client, f"{shift.path}/start")
     await done(client, f"{shift.break_path}/start")

@@ -17,8 +17,8 @@ from domain.agent_events import AgentReminded, BreakSkipped, BreakStarted
 from domain.errors import (
     BreakNotOnError,
     BreakOnError,
-    BreakOutsideShiftError,
     BreakOverError,
+    NotAtWorkError,
 )
 from domain.ids import BreakId
 from tests.agent_factories import LUNCH, SHIFT, TEA, agent, lunch, plan, shift
@@ -151,12 +151,12 @@ def test_breaks_do_not_overlap() -> None:
 
 @pytest.mark.parametrize("id", [LUNCH, BreakId(99)])
 def test_a_break_belongs_to_the_shift_that_is_on(id: BreakId) -> None:
-    with pytest.raises(BreakOutsideShiftError):
+    with pytest.raises(NotAtWorkError):
         Day(agent(ONLINE), plan(shift(breaks=[lunch()]))).at("8:30", StartBreak(break_id=id))
 
 
 def test_whoever_is_offline_takes_no_break() -> None:
-    with pytest.raises(BreakOutsideShiftError):
+    with pytest.raises(NotAtWorkError):
         Day(agent(), plan()).at("8:30", SetPresence(presence=BREAK))
 
 
