@@ -208,9 +208,10 @@ def _check_numbers(parts: dict[str, str], name: str, most: int) -> None:
 
 
 def _check_weekdays(parts: dict[str, str]) -> None:
+    most = 53 if parts["FREQ"] == "YEARLY" and "BYMONTH" not in parts else 5  # of a year, or of a month
     for value in parts["BYDAY"].split(",") if "BYDAY" in parts else ():
         match = _WEEKDAY.fullmatch(value)
-        if match is None or (match["place"] and not 1 <= abs(int(match["place"])) <= 53):
+        if match is None or (match["place"] and not 1 <= abs(int(match["place"])) <= most):
             raise RotaRuleError(f"BYDAY lists weekdays as MO, or 1MO and -1FR of a month; this is none: {value[:40]}")
         if match["place"] and (parts["FREQ"] not in {"MONTHLY", "YEARLY"} or "BYWEEKNO" in parts):
             raise RotaRuleError(f"{value} is a weekday of a month or a year: FREQ=MONTHLY or YEARLY, without BYWEEKNO.")

@@ -28,7 +28,7 @@ from tests.api.sla_desk import (
 
 pytestmark = pytest.mark.usefixtures("shipped_terms")
 ACTION: dict[str, Any] = dict.fromkeys(
-    ("type", "level", "priority", "role", "person", "team", "skill", "min_level", "url")
+    ("type", "level", "priority", "role", "person", "team", "skill", "min_level", "url", "on_shift")
 )
 
 
@@ -54,7 +54,7 @@ async def test_a_policy_is_kept_as_it_was_written(
             "actions": [
                 action("raise_level", level=2),
                 action("raise_priority", priority="urgent"),
-                action("notify_role", role="supervisor"),
+                action("notify_role", role="supervisor", on_shift=True),
                 action("notify_person", person=person),
                 action("notify_team", team="billing"),
                 action("notify_team"),
@@ -84,7 +84,15 @@ async def test_a_policy_is_kept_as_it_was_written(
         "warnings": [10, 99],
         "pauses": {"first_response": ["on_hold"], "next_response": [], "resolution": ["new", "open"]},
         "carry": "tighter_wins",
-        "ladders": {"high": {"target": "resolution", "steps": steps, "repeats": 2, "hold_until_open": True}},
+        "ladders": {
+            "high": {
+                "target": "resolution",
+                "steps": steps,
+                "repeats": 2,
+                "hold_until_open": True,
+                "hold_until_staffed": True,
+            }
+        },
     }
 
     answer = await admin.post(POLICIES, json=body)

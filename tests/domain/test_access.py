@@ -13,7 +13,9 @@ from domain.access import (
     check_desk,
     check_open,
     check_own_or_supervisor,
+    check_presence,
     may_see_internal,
+    may_see_presence,
     teams_with_figures,
     ticket_scope,
 )
@@ -254,3 +256,22 @@ def test_figures_are_of_everything_for_supervisors_of_their_teams_for_agents_and
     assert teams_with_figures(me(Role.AGENT)) == frozenset({"support"})
     with pytest.raises(ForbiddenError, match="Only the desk"):
         teams_with_figures(me(Role.REQUESTER))
+
+
+@pytest.mark.parametrize("role", Role)
+def test_who_is_there_is_the_desks_own_affair(role: Role) -> None:
+    assert may_see_presence(me(role)) == (role is not Role.REQUESTER)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_agents_say_what_they_are_and_supervisors_what_anybody_is(role: Role) -> None:
+    if role is Role.REQUESTER:
+        with pytest.raises(ForbiddenError, match="Only the desk"):
+            check_presence(me(role), ME)
+        return
+    check_presence(me(role), ME)
+    if role is Role.AGENT:
+        with pytest.raises(ForbiddenError, match="Only a supervisor"):
+            check_presence(me(role), OTHER_AGENT)
+    else:
+        check_presence(me(role), OTHER_AGENT)

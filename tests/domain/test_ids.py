@@ -3,6 +3,7 @@
 from domain.ids import (
     CommandId,
     TicketNumber,
+    command_id_for_agent,
     command_id_for_key,
     command_id_for_return,
     command_id_for_signal,
@@ -28,6 +29,9 @@ DIFFERENT: list[CommandId] = [
     command_id_for_return(ONE, 3, AGENT),
     command_id_for_return(TWO, 2, AGENT),
     command_id_for_return(ONE, 2, OTHER_AGENT),
+    command_id_for_agent(AGENT, 2, "missed"),
+    command_id_for_agent(AGENT, 3, "missed"),
+    command_id_for_agent(AGENT, 2, "shift_ends.12"),
 ]
 
 

@@ -110,6 +110,8 @@ def test_a_rule_says_on_which_dates(rule: str, first: list[int]) -> None:
         ("FREQ=YEARLY;BYWEEKNO=54", "BYWEEKNO lists numbers from 1 to 53"),
         ("FREQ=WEEKLY;BYDAY=1MO", "a weekday of a month or a year"),
         ("FREQ=MONTHLY;BYDAY=0MO", "BYDAY lists weekdays"),
+        ("FREQ=MONTHLY;BYDAY=53TU", "BYDAY lists weekdays"),
+        ("FREQ=YEARLY;BYMONTH=2;BYDAY=6TU", "BYDAY lists weekdays"),
         ("FREQ=MONTHLY;BYSETPOS=1", "BYSETPOS picks"),
         ("FREQ=WEEKLY;WKST=1MO", "WKST is the weekday"),
     ],
