@@ -19,7 +19,7 @@ def table(title: str, rehearsed: Mapping[str, Figures]) -> Table:
     """A line per strategy, in the order in which they were rehearsed. P1 is urgent, P2 high."""
     table = Table(title=title, box=box.SIMPLE)
     for column in _COLUMNS:
-        table.add_column(column, justify="left" if column == "strategy" else "right")
+        table.add_column(column, justify="left" if column == "strategy" else "right", no_wrap=column == "strategy")
     for name, figures in rehearsed.items():
         table.add_row(
             name,
