@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 
 from domain.agent import SkillNeed
-from domain.assignment import Candidate, WaitingTicket, absence, exclusion, lacking, most_minutes
+from domain.assignment import ROUNDING, Candidate, WaitingTicket, absence, exclusion, lacking, most_minutes
 from domain.assignment_score import (
     Score,
     ScoreWeights,
@@ -28,10 +28,10 @@ from domain.ids import PersonId, TicketNumber
 from domain.ticket import Priority, Slug
 
 MAX_CELLS = 500_000
-"""How many pairs of ticket and place are weighed at once. Of a bigger round each agent is given one ticket after the
-other, the most urgent tickets first: the time to solve grows with the third power of the size."""
+"""How many pairs of ticket and place are weighed at once. A bigger round is solved in passes, the most urgent tickets
+and a few places of each agent first: the time to solve grows with the third power of the size."""
 MOST_SPARED = 10
-"""Rows of a round that is bigger by more than this are not even looked for: few tickets are like another."""
+"""A round that is bigger by more than this is not looked at as a whole: few enough tickets are like others."""
 EXCLUDED = -math.inf
 """What a pair is worth that must not be."""
 
@@ -127,15 +127,17 @@ class _Round:
     def best(self, solve: Solve, max_cells: int) -> list[tuple[WaitingTicket, int]]:
         """The best way to fill the places that are free now: tickets with columns of candidates, the best pair first.
 
-        Of a round of more than `max_cells` pairs only the next place of each agent is filled, and only by the most
-        urgent tickets.
+        Of a round of more than `max_cells` pairs only the next places of each agent are filled, about as many in all
+        as there are tickets that take part then: the most urgent ones.
         """
-        places = self._places(len(self._open))
-        rows = self._rows(places) if len(self._open) * len(places) <= MOST_SPARED * max_cells else None
-        if rows is None or len(rows) * len(places) > max_cells:
-            places = self._places(1)
+        free = self._free()
+        places, rows = [], []
+        if is_whole := len(self._open) * sum(count for count, _ in free) <= MOST_SPARED * max_cells:
+            places = self._places(free, len(self._open))
             rows = self._rows(places)
-            rows = rows[: max(1, max_cells // max(len(places), 1))]
+        if not is_whole or len(rows) * len(places) > max_cells:
+            places = self._places(free, max(1, math.isqrt(max_cells) // max(len(free), 1)))
+            rows = self._rows(places)[: max(1, max_cells // max(len(places), 1))]
         worth = [self._worth(ticket, kind, places) for ticket, kind in rows]
         chosen = solve(worth) if rows else ()
         found = [(worth[row][place], rows[row][0], places[place].column) for row, place in chosen]
@@ -158,19 +160,24 @@ class _Round:
         """What waits on, the most urgent first."""
         return tuple(Waiting(number, "others_first" if number in self._wanted else "nobody") for number in self._open)
 
-    def _places(self, most: int) -> list[_Place]:
-        """The free places of each candidate, at most so many of one."""
+    def _free(self) -> list[tuple[int, float]]:
+        """How many more tickets each candidate may have room for, and what the lightest of them weighs."""
         priorities = {ticket.priority for ticket in self._open.values()}
-        places = []
-        for column, candidate in enumerate(self._candidates):
+        free = []
+        for candidate in self._candidates:
             least = min((candidate.capacity.weights.of(priority) for priority in priorities), default=1.0)
             room = candidate.capacity.tickets - candidate.load
-            count = most if least == 0 else min(most, math.floor(room / least))
-            places += [
-                _Place(column, load_part(candidate, candidate.load + number * least, self._weights))
-                for number in range(count)
-            ]
-        return places
+            most = len(self._open) if least == 0 else math.floor(room / least + ROUNDING)
+            free.append((min(max(most, 0), len(self._open)), least))
+        return free
+
+    def _places(self, free: Sequence[tuple[int, float]], most: int) -> list[_Place]:
+        """The free places of each candidate, at most so many of one."""
+        return [
+            _Place(column, load_part(candidate, candidate.load + number * least, self._weights))
+            for column, (candidate, (count, least)) in enumerate(zip(self._candidates, free, strict=True))
+            for number in range(min(count, most))
+        ]
 
     def _rows(self, places: Sequence[_Place]) -> list[tuple[WaitingTicket, _Kind]]:
         """The tickets that can take part, the most urgent first.
