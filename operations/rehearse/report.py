@@ -7,7 +7,7 @@ from rich.table import Table
 
 from operations.rehearse.figures import Figures
 
-WIDTH = 150
+WIDTH = 168
 """Columns of the table; a narrower terminal or a pipe wraps lines, but cuts no figure."""
 _COLUMNS = (
     "strategy", "breached", "P1+P2 breached", "resolution missed", "response, mean min", "p95 min", "P1+P2 mean min",
