@@ -17,6 +17,8 @@ from domain.ticket import Priority, Slug
 MAX_SENIORITY = 5
 LONG_WORK_MINUTES = 120
 """Work that takes longer is begun all the same when this much time is left: else it would wait for ever."""
+ROUNDING = 1e-9
+"""Loads are sums of decimal weights: three times 0.1 is no more than 0.3."""
 _MINUTE = timedelta(minutes=1)
 
 Rule = Literal[
@@ -133,7 +135,7 @@ def _passed(ticket: WaitingTicket, candidate: Candidate) -> Exclusion | None:
 def _full(ticket: WaitingTicket, candidate: Candidate) -> Exclusion | None:
     capacity = candidate.capacity
     weight = capacity.weights.of(ticket.priority)
-    if candidate.load + weight > capacity.tickets:
+    if candidate.load + weight > capacity.tickets + ROUNDING:
         of_weight = "" if weight == 1 else f", and this one weighs {weight:g}"
         return Exclusion("at_capacity", f"carries {candidate.load:g} of {capacity.tickets:g} tickets{of_weight}")
     if capacity.minutes is not None and candidate.load_minutes + ticket.minutes > capacity.minutes:

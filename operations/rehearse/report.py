@@ -7,7 +7,7 @@ from rich.table import Table
 
 from operations.rehearse.figures import Figures
 
-WIDTH = 150
+WIDTH = 168
 """Columns of the table; a narrower terminal or a pipe wraps lines, but cuts no figure."""
 _COLUMNS = (
     "strategy", "breached", "P1+P2 breached", "resolution missed", "response, mean min", "p95 min", "P1+P2 mean min",
@@ -19,7 +19,7 @@ def table(title: str, rehearsed: Mapping[str, Figures]) -> Table:
     """A line per strategy, in the order in which they were rehearsed. P1 is urgent, P2 high."""
     table = Table(title=title, box=box.SIMPLE)
     for column in _COLUMNS:
-        table.add_column(column, justify="left" if column == "strategy" else "right")
+        table.add_column(column, justify="left" if column == "strategy" else "right", no_wrap=column == "strategy")
     for name, figures in rehearsed.items():
         table.add_row(
             name,

@@ -91,6 +91,22 @@ def test_tickets_that_weigh_nothing_take_no_room() -> None:
     assert len(round_of([*tickets, waiting(8)], [light]).pairs) == 7
 
 
+def test_three_tenths_are_no_more_than_three_times_a_tenth() -> None:
+    tenths = candidate(1, capacity=Capacity(tickets=0.3, weights=Weights(normal=0.1)))
+
+    assert len(round_of([waiting(number) for number in range(4)], [tenths]).pairs) == 3
+
+
+def test_a_round_in_passes_gives_out_as_much() -> None:
+    tickets = [waiting(number, priority=list(Priority)[number % 4]) for number in range(40)]
+    agents = [candidate(number, capacity=Capacity(tickets=3 + number)) for number in range(4)]
+
+    in_passes, whole = round_of(tickets, agents, max_cells=30), round_of(tickets, agents)
+
+    assert len(in_passes.pairs) == len(whole.pairs) == 18
+    assert {pair.ticket.number for pair in in_passes.pairs} == {pair.ticket.number for pair in whole.pairs}
+
+
 def test_minutes_are_counted_within_a_round() -> None:
     agent = candidate(1, capacity=Capacity(tickets=5, minutes=60))
 
