@@ -27,6 +27,8 @@ from api import (
     ticket_commands,
     tickets,
     timeline,
+    workload,
+    workload_plans,
 )
 from api.event_frames import Event
 from api.feed import Feed
@@ -49,6 +51,7 @@ from database.sla_rollouts import RolloutStore
 from database.sla_terms import SlaTermsStore
 from database.ticket_lists import TicketLists
 from database.tickets import TicketStore
+from database.workload import WorkloadStore
 from domain.lifecycle import LifecycleRules
 from settings import Settings
 from workflows.client import RolloutClient, TicketClient, connect, tls_config
@@ -83,6 +86,8 @@ async def build_desk(settings: Settings) -> Desk:
     """The process's parts. None of them needs the database or the engine to be up yet."""
     pool = await open_pool(settings.database_dsn, settings.database_pool_size)
     events, people_store, terms = EventLog(pool), PeopleStore(pool), SlaTermsStore(pool)
+    shifts = ShiftStore(pool)
+    dispatch = DispatchStore(pool, shifts, terms)
     feed = Feed(events, people_store)
     api_key = settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None
     client = await connect(
@@ -98,7 +103,8 @@ async def build_desk(settings: Settings) -> Desk:
         pool=pool,
         tickets=TicketStore(pool),
         skills=SkillStore(pool),
-        dispatch=DispatchStore(pool, ShiftStore(pool), terms),
+        dispatch=dispatch,
+        workload=WorkloadStore(pool, dispatch, shifts),
         terms=terms,
         rollouts=RolloutStore(pool),
         sla_calendars=SlaCalendarStore(pool),
@@ -152,7 +158,7 @@ def create_app(settings: Settings) -> FastAPI:
     api = APIRouter(prefix="/api", responses=PROBLEMS)
     for part in (
         tickets, ticket_commands, timeline, assignment, auth, people, sla_ledger, sla_calendars, sla_policies,
-        sla_rollouts, sla_figures, stream,
+        sla_rollouts, sla_figures, workload, workload_plans, stream,
     ):  # fmt: skip
         api.include_router(part.router)
     app.include_router(api)

@@ -16,13 +16,15 @@ from api.event_frames import frame
 from database.events import EventLog, EventRecord, StreamCursor
 from database.people import PeopleStore
 from database.pool import UNAVAILABLE
-from domain.access import Reader, may_see_internal, ticket_scope
+from domain.access import Reader, may_see_internal, may_see_queue, ticket_scope
 from domain.ids import TicketNumber
 
 LOOK_EVERY_SECONDS = 1.0
 QUEUE_BOUND = 256
 BATCH = 500
 PERSON_CHANGED = "person.changed"
+QUEUE = "queue"
+"""The topic of events that are about a team's queue."""
 log = logging.getLogger(__name__)
 
 
@@ -49,7 +51,7 @@ class Subscriber:
 
     def wants(self, event: EventRecord) -> bool:
         """Whether the event is asked for, not yet seen, and one that a read by the same person would show."""
-        if event.cursor <= self._after or event.ticket is None or event.requester_id is None:
+        if event.cursor <= self._after:
             return False
         if self._topics and event.topic not in self._topics:
             return False
@@ -95,7 +97,11 @@ class _Audience:
 
 
 def may_see(reader: Reader, event: EventRecord) -> bool:
-    """Whether a read of the event's ticket by this person, now, would show what the event tells."""
+    """Whether a read of what the event is about by this person, now, would show what the event tells."""
+    if event.topic == QUEUE:
+        return may_see_queue(reader, event.team)
+    if event.ticket is None or event.requester_id is None:
+        return False
     audience = _Audience(event)
     return may_see_internal(reader, audience) if event.internal else ticket_scope(reader).includes(audience)
 

@@ -18,6 +18,7 @@ from database.sla_rollouts import RolloutStore
 from database.sla_terms import SlaTermsStore
 from database.ticket_lists import TicketLists
 from database.tickets import TicketStore
+from database.workload import WorkloadStore
 from domain.lifecycle import LifecycleRules
 from settings import Settings
 from workflows.client import RolloutClient, TicketClient
@@ -32,6 +33,7 @@ class Desk:
     tickets: TicketStore
     skills: SkillStore
     dispatch: DispatchStore
+    workload: WorkloadStore
     terms: SlaTermsStore
     rollouts: RolloutStore
     sla_calendars: SlaCalendarStore

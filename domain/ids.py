@@ -41,3 +41,8 @@ def command_id_for_dispatch(ticket: TicketNumber, revision: int, order: str) -> 
 def command_id_for_rollout(ticket: TicketNumber, rollout: int, direction: str) -> CommandId:
     """The command by which a ticket takes the terms of a rollout, or takes them back."""
     return CommandId(uuid5(_COMMANDS, f"rollout:{rollout}:{direction}:{ticket}"))
+
+
+def command_id_for_move(request: CommandId, ticket: TicketNumber) -> CommandId:
+    """The command by which a request that moves many tickets reaches one of them."""
+    return CommandId(uuid5(_COMMANDS, f"move:{request}:{ticket}"))
