@@ -93,7 +93,7 @@ async def rebalance_workload(desk: InDesk, reader: AsReader, key: Key, body: Reb
 
 @router.post("/optimize")
 async def optimize_workload(desk: InDesk, reader: AsReader, key: Key, body: OptimizeAsked) -> WorkloadPlanOut:
-    """Gives a team's waiting tickets, and those that may move, as its dispatcher would if all of them waited; only moves
+    """Gives a team's waiting tickets, and those that may move, as its dispatcher would if all waited: only moves
     that gain more than `switching_cost` points. For supervisors. Otherwise like rebalance."""
     check_supervisor(reader)
     now = datetime.now(UTC)
