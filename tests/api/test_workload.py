@@ -1,6 +1,8 @@
 """Workload over HTTP: who sees which figures, plans that are proposed and carried out, and queues on the stream."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -8,7 +10,12 @@ import httpx2
 import pytest
 from temporalio.client import Client
 
+from database.shifts import ShiftStore
+from database.workload import WorkloadStore
+from domain.balance import Held
+from domain.dispatch import Board
 from domain.ids import PersonId, TicketNumber
+from domain.ticket import Slug
 from tests.api.desk_api import ApiDesk, assert_problem, do, opened, ticket_of, timeline_of
 from tests.api.listening import StreamServer, stream_server
 from workflows.dispatch_client import DispatchClient, dispatcher_id
@@ -187,20 +194,31 @@ async def test_what_its_owner_has_begun_moves_only_when_it_is_asked_for(team: Te
     assert len((await team.asks("rebalance", include_begun=True))["moves"]) == 1
 
 
-async def test_a_ticket_that_went_on_refuses_and_the_others_move(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
-    numbers = await team.given(team.one, 4)
-    key = uuid4().hex
-    plan = await team.asks("rebalance")
-    first = plan["moves"][0]["ticket"]
-    standing = team.api.parts.workload.standing
+class Overtaken(WorkloadStore):
+    """Somebody else is quicker: a ticket is escalated right after it was looked at."""
 
-    async def overtaken(slug: str, now: Any) -> Any:
-        found = await standing(slug, now)
-        await do(team.supervisor, first, "escalate")
+    def __init__(self, team: Team, ticket: int) -> None:
+        desk = team.api.parts
+        super().__init__(desk.pool, desk.dispatch, ShiftStore(desk.pool))
+        self._team, self._ticket = team, ticket
+
+    async def standing(self, team: Slug, now: datetime) -> tuple[Board, list[Held]]:
+        found = await super().standing(team, now)
+        await do(self._team.supervisor, self._ticket, "escalate")
         return found
 
-    monkeypatch.setattr(team.api.parts.workload, "standing", overtaken)
-    done = await team.asks("rebalance", key, dry_run=False)
+
+async def test_a_ticket_that_went_on_refuses_and_the_others_move(team: Team) -> None:
+    numbers = await team.given(team.one, 4)
+    plan = await team.asks("rebalance")
+    first = plan["moves"][0]["ticket"]
+
+    desk = team.api.parts
+    team.api.app.state.desk = replace(desk, workload=Overtaken(team, first))
+    try:
+        done = await team.asks("rebalance", uuid4().hex, dry_run=False)
+    finally:
+        team.api.app.state.desk = desk
 
     outcomes = {move["ticket"]: (move["outcome"], move["code"]) for move in done["moves"]}
     assert outcomes[first] == ("refused", "stale_revision")
