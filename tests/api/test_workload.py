@@ -15,9 +15,11 @@ from database.workload import WorkloadStore
 from domain.balance import Held
 from domain.dispatch import Board
 from domain.ids import PersonId, TicketNumber
-from domain.ticket import Slug
+from domain.ticket import Slug, Ticket
+from domain.ticket_commands import CommandEnvelope, Receipt
 from tests.api.desk_api import ApiDesk, assert_problem, do, opened, ticket_of, timeline_of
 from tests.api.listening import StreamServer, stream_server
+from workflows.client import CommandPendingError, EngineUnavailableError, TicketClient
 from workflows.dispatch_client import DispatchClient, dispatcher_id
 
 
@@ -224,6 +226,46 @@ async def test_a_ticket_that_went_on_refuses_and_the_others_move(team: Team) -> 
     assert outcomes[first] == ("refused", "stale_revision")
     assert [one for one in outcomes.values() if one == ("done", None)] == [("done", None)]
     assert (await team.owners(numbers)).count(str(team.other)) == 1
+
+
+class Unheard(TicketClient):
+    """An engine that does not answer: the first command in time, all others not at all."""
+
+    def __init__(self, engine: Client) -> None:
+        super().__init__(engine, 1)
+        self.told: list[TicketNumber] = []
+
+    async def apply(self, ticket: Ticket, envelope: CommandEnvelope) -> Receipt:
+        self.told.append(ticket.number)
+        if len(self.told) == 1:
+            raise CommandPendingError(envelope.id)
+        raise EngineUnavailableError("nobody is there")
+
+
+async def test_when_the_engine_does_not_answer_each_move_says_so_and_the_same_key_makes_them_later(
+    team: Team, engine: Client
+) -> None:
+    numbers = await team.given(team.one, 4)
+    await team.has(team.other, capacity_tickets=20)
+    key, desk, unheard = uuid4().hex, team.api.parts, Unheard(engine)
+
+    team.api.app.state.desk = replace(desk, workflows=unheard)
+    try:
+        plan = await team.asks("rebalance", key, dry_run=False)
+    finally:
+        team.api.app.state.desk = desk
+
+    assert [(move["outcome"], move["code"]) for move in plan["moves"]] == [
+        ("pending", "command_pending"),
+        ("refused", "engine_unavailable"),
+        ("refused", "engine_unavailable"),
+    ]
+    assert len(unheard.told) == 2
+    assert await team.owners(numbers) == [str(team.one)] * 4
+
+    later = await team.asks("rebalance", key, dry_run=False)
+    assert [move["outcome"] for move in later["moves"]] == ["done"] * 3
+    assert [move["ticket"] for move in later["moves"]] == [move["ticket"] for move in plan["moves"]]
 
 
 async def test_an_optimum_gives_what_waits_to_who_suits(team: Team) -> None:
