@@ -13,8 +13,9 @@ from activities.matching import solve
 from domain.assignment_reasons import Decision
 from domain.dispatch import Ask, Board, Give, Order, TakeBack, plan
 from domain.errors import DomainError
-from domain.ids import DecisionId, command_id_for_dispatch
+from domain.ids import DecisionId, TicketNumber, command_id_for_dispatch
 from domain.people import DISPATCHER
+from domain.queue import QueueState, queue_after
 from domain.ticket import Slug, Ticket
 from domain.ticket_commands import AssignTicket, CommandEnvelope, OfferTicket, Receipt, TicketCommand, UnassignTicket
 
@@ -27,6 +28,7 @@ class Dispatching(Protocol):
 
     async def board(self, team: Slug, now: datetime) -> Board | None: ...
     async def keep(self, decisions: Sequence[tuple[DecisionId, Decision]], team: Slug) -> None: ...
+    async def tell_queue(self, queue: QueueState) -> None: ...
 
 
 class TicketCommands(Protocol):
@@ -81,6 +83,10 @@ class DispatchActivities:
                 return await self._do(order, reasons.get(order.ticket.number))
 
         outcomes = await asyncio.gather(*(do(order) for order in planned.orders))
+        done = {"Give": set[TicketNumber](), "Ask": set[TicketNumber]()}
+        for order, outcome in zip(planned.orders, outcomes, strict=True):
+            done.get(outcome, set()).add(order.ticket.number)
+        await self._dispatching.tell_queue(queue_after(board, done["Give"], done["Ask"]))
         return RoundReport(
             waiting=len(board.queued),
             members=len(board.members),

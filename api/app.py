@@ -38,6 +38,8 @@ from api import (
     ticket_commands,
     tickets,
     timeline,
+    workload,
+    workload_plans,
     workload_predictions,
 )
 from api.attendance import Attendance
@@ -74,6 +76,7 @@ from database.teams import TeamStore
 from database.ticket_lists import TicketLists
 from database.tickets import TicketStore
 from database.time_off import TimeOffStore
+from database.workload import WorkloadStore
 from domain.lifecycle import LifecycleRules
 from settings import Settings
 from workflows.agent_client import AgentClient
@@ -109,6 +112,8 @@ async def build_desk(settings: Settings) -> Desk:
     """The process's parts. None of them needs the database or the engine to be up yet."""
     pool = await open_pool(settings.database_dsn, settings.database_pool_size)
     events, people_store, terms = EventLog(pool), PeopleStore(pool), SlaTermsStore(pool)
+    shifts = ShiftStore(pool)
+    dispatch = DispatchStore(pool, shifts, terms)
     feed = Feed(events, people_store)
     api_key = settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None
     client = await connect(
@@ -125,7 +130,8 @@ async def build_desk(settings: Settings) -> Desk:
         pool=pool,
         tickets=TicketStore(pool),
         skills=SkillStore(pool),
-        dispatch=DispatchStore(pool, ShiftStore(pool), terms),
+        dispatch=dispatch,
+        workload=WorkloadStore(pool, dispatch, shifts),
         terms=terms,
         rollouts=RolloutStore(pool),
         sla_calendars=SlaCalendarStore(pool),
@@ -196,7 +202,7 @@ def create_app(settings: Settings) -> FastAPI:
     for part in (
         tickets, ticket_commands, timeline, assignment, auth, presence, shift_life, people, agents, hand_over, teams,
         sla_ledger, sla_calendars, sla_policies, sla_rollouts, sla_figures, shift_rotas, shift_time_off, shift_requests,
-        shift_coverage, shift_feeds, shifts, workload_predictions, stream,
+        shift_coverage, shift_feeds, shifts, workload, workload_plans, workload_predictions, stream,
     ):  # fmt: skip
         api.include_router(part.router)
     app.include_router(api)

@@ -16,7 +16,7 @@ from api.event_frames import frame
 from database.events import EventLog, EventRecord, StreamCursor
 from database.people import PeopleStore
 from database.pool import UNAVAILABLE
-from domain.access import Reader, may_see_internal, may_see_presence, ticket_scope
+from domain.access import Reader, may_see_internal, may_see_presence, may_see_queue, ticket_scope
 from domain.ids import TicketNumber
 
 LOOK_EVERY_SECONDS = 1.0
@@ -25,6 +25,8 @@ BATCH = 500
 PERSON_CHANGED = "person.changed"
 PRESENCE = "presence"
 """The topic of events that are about an agent."""
+QUEUE = "queue"
+"""The topic of events that are about a team's queue."""
 log = logging.getLogger(__name__)
 
 
@@ -97,9 +99,11 @@ class _Audience:
 
 
 def may_see(reader: Reader, event: EventRecord) -> bool:
-    """Whether a read of the event's ticket or agent by this person, now, would show what the event tells."""
+    """Whether a read of what the event is about by this person, now, would show what the event tells."""
     if event.topic == PRESENCE:
         return may_see_presence(reader)
+    if event.topic == QUEUE:
+        return may_see_queue(reader, event.team)
     if event.ticket is None or event.requester_id is None:
         return False
     audience = _Audience(event)

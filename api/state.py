@@ -31,6 +31,7 @@ from database.teams import TeamStore
 from database.ticket_lists import TicketLists
 from database.tickets import TicketStore
 from database.time_off import TimeOffStore
+from database.workload import WorkloadStore
 from domain.lifecycle import LifecycleRules
 from settings import Settings
 from workflows.agent_client import AgentClient
@@ -46,6 +47,7 @@ class Desk:
     tickets: TicketStore
     skills: SkillStore
     dispatch: DispatchStore
+    workload: WorkloadStore
     terms: SlaTermsStore
     rollouts: RolloutStore
     sla_calendars: SlaCalendarStore

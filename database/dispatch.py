@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import asyncpg
 from pydantic import TypeAdapter
 
 from database.agent_rows import CARRIED
+from database.bell import BELL
 from database.pool import PATIENT_SECONDS, Pool
 from database.teams import SETTINGS, settings_of
 from database.ticket_rows import SELECT, ticket_of
@@ -18,6 +19,7 @@ from domain.business_calendar import ALWAYS_OPEN, BusinessCalendar, after_workin
 from domain.dispatch import Board, HandOver, Member, Owned, Queued, TeamRules, hand_over
 from domain.duty import Duty, duty_by
 from domain.ids import DecisionId, PersonId, TicketNumber
+from domain.queue import QueueState
 from domain.sla_clock import TicketSla
 from domain.team import USUAL_MINUTES
 from domain.ticket import Slug, Ticket
@@ -32,8 +34,10 @@ select {", ".join(SETTINGS)} from teams where slug = $1 and is_active
 """
 _MEMBERS = f"""
 with members as (
-    select p.id from people p join team_members m on m.person_id = p.id and m.team = $1
-    where p.is_active and p.role <> 'requester'
+    select p.id, array(select m.team from team_members m where m.person_id = p.id order by m.team) as teams
+    from people p
+    where p.is_active and p.role <> 'requester' and (p.id = any($3::uuid[])
+        or exists (select from team_members m where m.person_id = p.id and m.team = any($1::text[])))
 ), carried as (
     select a.person_id, {CARRIED} where a.person_id in (select id from members) group by a.person_id
 ), skilled as (
@@ -45,10 +49,11 @@ with members as (
     where t.assignee_id in (select id from members) and t.assigned_at > $2 group by t.assignee_id
 )
 select a.person_id, a.presence, a.presence_since, a.capacity_tickets, a.capacity_minutes, a.weights, a.seniority,
-    a.specialisations, a.working_hours, c.weight, c.minutes, c.tickets, coalesce(s.skills, '{{}}') as skills,
+    a.specialisations, a.working_hours, n.teams, c.weight, c.minutes, c.tickets,
+    coalesce(s.skills, '{{}}') as skills,
     coalesce(l.minutes, 0) as minutes_lately
-from agents a join carried c using (person_id) left join skilled s using (person_id)
-left join lately l on l.assignee_id = a.person_id
+from agents a join members n on n.id = a.person_id join carried c using (person_id)
+left join skilled s using (person_id) left join lately l on l.assignee_id = a.person_id
 order by a.person_id
 """
 _QUEUED = f"""
@@ -73,6 +78,27 @@ where t.team = $1 and t.status not in ('resolved', 'closed')
         or t.assignee_id in (select id from people where not is_active or role = 'requester'))
 order by t.number
 """
+
+
+_STANDS = """
+insert into queue_states as q (team, waiting, offered, there, oldest_waiting_at)
+select slug, $2::int, $3::int, $4::int, $5::timestamptz from teams where slug = $1
+on conflict (team) do update set (waiting, offered, there, oldest_waiting_at, told_at)
+    = (excluded.waiting, excluded.offered, excluded.there, excluded.oldest_waiting_at, now())
+where (q.waiting, q.offered, q.there) is distinct from (excluded.waiting, excluded.offered, excluded.there)
+returning true
+"""
+_TELL = """
+insert into events (topic, type, at, actor_kind, internal, data)
+values ('queue', 'queue.changed', clock_timestamp(), 'dispatcher', true, $1)
+"""
+
+
+class TeamMember(NamedTuple):
+    """An agent with all of their teams."""
+
+    member: Member
+    teams: tuple[Slug, ...]
 
 
 class Duties(Protocol):
@@ -125,9 +151,16 @@ class DispatchStore:
 
     async def members(self, team: Slug, now: datetime) -> list[Member]:
         """The team's agents, with what they carry and how they stand to their shifts."""
-        rows = await self._pool.fetch(_MEMBERS, team, now - timedelta(days=FAIR_DAYS))
+        return [one.member for one in await self.members_of(now, teams=[team])]
+
+    async def members_of(
+        self, now: datetime, *, teams: Iterable[Slug] = (), people: Iterable[PersonId] = ()
+    ) -> list[TeamMember]:
+        """The agents of any of these teams, and these people as far as they are agents; each once, by id."""
+        since = now - timedelta(days=FAIR_DAYS)
+        rows = await self._pool.fetch(_MEMBERS, list(teams), since, list(people), timeout=PATIENT_SECONDS)
         duties = await self._duties.duties([row["person_id"] for row in rows], now)
-        return [_member(row, duties[row["person_id"]], now) for row in rows]
+        return [TeamMember(_member(row, duties[row["person_id"]], now), tuple(row["teams"])) for row in rows]
 
     async def queued(self, number: TicketNumber) -> Queued | None:
         """One waiting ticket; None when it does not wait."""
@@ -153,6 +186,14 @@ class DispatchStore:
             "on conflict do nothing",
             [(id, one.ticket, team, one.at, one.model_dump_json()) for id, one in decisions],
         )
+
+    async def tell_queue(self, queue: QueueState) -> None:
+        """Tell the stream how the team's queue stands, unless it stands as it was told last. Harmless to repeat."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            state = (queue.team, queue.waiting, queue.offered, queue.there, queue.oldest_waiting_at)
+            if await connection.fetchval(_STANDS, *state):
+                await connection.execute(_TELL, queue.model_dump_json())
+                await connection.execute(f"select pg_notify('{BELL}', '')")
 
     async def decision_of(self, number: TicketNumber) -> Decision | None:
         """Why the ticket was last given or offered to whom it was, if the dispatcher decided it."""

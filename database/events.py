@@ -51,7 +51,7 @@ def cursor_of(text: str) -> StreamCursor:
 class EventRecord(NamedTuple):
     """An event with whom it concerns today: the ticket's present team, requester and assignee decide who may see it.
 
-    One without a ticket is about `person`, or it is nobody's.
+    One without a ticket is about `person`, or it names its team itself, or it is nobody's.
     """
 
     cursor: StreamCursor
@@ -96,7 +96,8 @@ class TimelineRecord(NamedTuple):
 _AFTER = """
 select e.xid::text::bigint as xid, e.id, e.topic, e.type, e.at, e.ticket_number, e.revision, e.actor_kind,
     e.actor_id, p.name as actor_name, e.internal, e.data, n.name as assignee_name, r.name as requester_name,
-    x.title, e.person_id, t.team, t.requester_id, t.assignee_id, s.name as person_name
+    x.title, e.person_id, case when e.topic = 'queue' then e.data ->> 'team' else t.team end as team, t.requester_id,
+    t.assignee_id, s.name as person_name
 from events e
 left join tickets t on t.number = e.ticket_number
 left join people s on s.id = e.person_id

@@ -140,6 +140,13 @@ class ShiftStore:
         out; drafts too, unless they are asked for."""
         return [shift_of(row) for row in await self._pool.fetch(_OF, [agent], since, until, drafts)]
 
+    async def coming(self, agents: Sequence[PersonId], since: datetime, until: datetime) -> dict[PersonId, list[Shift]]:
+        """As `of`, for several agents at once; also of those who have none."""
+        planned: dict[PersonId, list[Shift]] = {agent: [] for agent in agents}
+        for row in await self._pool.fetch(_OF, list(agents), since, until, False):
+            planned[PersonId(row["agent_id"])].append(shift_of(row))
+        return planned
+
     async def duties(self, agents: Sequence[PersonId], now: datetime) -> dict[PersonId, Duty]:
         """How each of these agents stands to their shifts now; also of those who have none."""
         rows = await self._pool.fetch(_DECIDING, list(agents), now, now - PLAN_REACH, now + PLAN_REACH)

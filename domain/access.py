@@ -83,7 +83,7 @@ def ticket_scope(reader: Reader) -> TicketScope:
 
 
 def teams_with_figures(reader: Reader) -> frozenset[Slug] | None:
-    """The teams whose SLA figures a person sees: supervisors and admins everything (None), agents their teams'.
+    """The teams whose figures a person sees: supervisors and admins everything (None), agents their teams'.
 
     Raises ForbiddenError for requesters.
     """
@@ -100,6 +100,13 @@ def may_see_internal(reader: Reader, ticket: HasAudience) -> bool:
 
 class HasAudienceAndStatus(HasAudience, HasStatus, Protocol):
     """A ticket, or its record."""
+
+
+def may_see_queue(reader: Reader, team: Slug | None) -> bool:
+    """How a team's queue stands: supervisors and admins see every one, agents their teams'."""
+    if reader.role is Role.AGENT:
+        return team in reader.teams
+    return reader.role.is_desk
 
 
 def allowed_statuses(reader: Reader, ticket: HasAudienceAndStatus, now: datetime) -> tuple[Status, ...]:

@@ -54,3 +54,8 @@ def command_id_for_return(ticket: TicketNumber, revision: int, owner: PersonId) 
 def command_id_for_agent(agent: PersonId, revision: int, what: str) -> CommandId:
     """The command of an agent's timer at this revision: also a rebuilt workflow gives it the same id."""
     return CommandId(uuid5(_COMMANDS, f"agent:{agent}:{revision}:{what}"))
+
+
+def command_id_for_move(request: CommandId, ticket: TicketNumber) -> CommandId:
+    """The command by which a request that moves many tickets reaches one of them."""
+    return CommandId(uuid5(_COMMANDS, f"move:{request}:{ticket}"))
