@@ -1,7 +1,8 @@
 """A round of a team's dispatcher: looks, decides, keeps its reasons, and has the tickets' workflows do it."""
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 from uuid import uuid4
@@ -20,6 +21,8 @@ from domain.ticket_commands import AssignTicket, CommandEnvelope, OfferTicket, R
 
 LANES = 8
 """How many tickets are told at once."""
+BEAT_SECONDS = 5.0
+"""How often a round says that it lives, whatever it is at: a huge one is planned for longer than silence is borne."""
 
 
 class Dispatching(Protocol):
@@ -65,6 +68,10 @@ class DispatchActivities:
     @activity.defn
     async def dispatch_round(self, team: Slug) -> RoundReport:
         """One round of the team."""
+        async with _alive():
+            return await self._round(team)
+
+    async def _round(self, team: Slug) -> RoundReport:
         now = datetime.now(UTC)
         board = await self._dispatching.board(team, now)
         if board is None:
@@ -77,7 +84,6 @@ class DispatchActivities:
 
         async def do(order: Order) -> str:
             async with places:
-                activity.heartbeat()
                 return await self._do(order, reasons.get(order.ticket.number))
 
         outcomes = await asyncio.gather(*(do(order) for order in planned.orders))
@@ -109,6 +115,22 @@ class DispatchActivities:
             activity.logger.info("ticket %s: %s refused: %s", ticket.number, command.type, refusal.code)
             return "refused"
         return type(order).__name__
+
+
+@contextlib.asynccontextmanager
+async def _alive() -> AsyncIterator[None]:
+    """Meanwhile the engine hears that this round lives."""
+
+    async def beat() -> None:
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(BEAT_SECONDS)
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()
 
 
 def _command(order: Order, decision: DecisionId | None) -> TicketCommand:

@@ -178,8 +178,11 @@ def hand_over(owned: Iterable[Owned], member: Member) -> tuple[list[Ticket], lis
     far = datetime.max.replace(tzinfo=member.presence_since.tzinfo)
     theirs = [one.ticket for one in owned if one.ticket.assignee_id == member.id and not one.ticket.is_finished]
     theirs.sort(key=lambda ticket: (ticket.next_due_at or far, ticket.number))
-    can = [ticket for ticket in theirs if not cannot_wait(ticket, member.duty.next_on_at)]
-    return can, [ticket for ticket in theirs if ticket not in can]
+    can: list[Ticket] = []
+    cannot: list[Ticket] = []
+    for ticket in theirs:
+        (cannot if cannot_wait(ticket, member.duty.next_on_at) else can).append(ticket)
+    return can, cannot
 
 
 def _taken_back(board: Board, now: datetime) -> Iterator[TakeBack]:
@@ -293,9 +296,12 @@ def _next_at(board: Board, now: datetime) -> datetime | None:
     are away for too long or silent, and tickets that are asked for again. Shifts, breaks and offers call by
     themselves."""
     moments = [one.silent_at for one in board.owned if one.silent_at is not None]
+    members = {member.id: member for member in board.members}
+    owners = [(one.ticket, members.get(one.ticket.assignee_id)) for one in board.owned if one.ticket.assignee_id]
+    alone = {member.id for ticket, member in owners if member is not None and _is_left_alone(ticket, member)}
     for member in board.members:
         moments += [moment for moment in (_hand_over_begins(board.rules, member), member.duty.shift_ends_at) if moment]
-        if any(one.ticket.assignee_id == member.id and _is_left_alone(one.ticket, member) for one in board.owned):
+        if member.id in alone:
             moments.append(member.presence_since + AWAY_AFTER)
     moments += [one.ticket.updated_at + FORGIVEN_AFTER for one in board.queued if one.ticket.passed_by]
     return min((moment for moment in moments if moment > now), default=None)
