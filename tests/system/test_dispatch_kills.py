@@ -32,6 +32,7 @@ _PRESENT = """
 update agents set presence = 'online', capacity_tickets = $2
 where person_id = any($1::uuid[])
 """
+_JOINS = "insert into team_members (person_id, team) values ($1, $2) on conflict do nothing"
 _THEIRS = "select number, status, snoozed from tickets where assignee_id = $1::uuid order by number"
 _WAITING = """
 select number from tickets where assignee_id is null and team is not null and status in ('new', 'open') and not snoozed
@@ -147,7 +148,7 @@ async def test_whatever_is_killed_nobody_has_too_much_and_every_ticket_one_owner
         people = [*cast.agents, third]
         for person in people[1:]:  # two dispatchers compete for these
             for team in TEAMS:
-                await pool.execute("insert into team_members values ($1, $2) on conflict do nothing", person.id, team)
+                await pool.execute(_JOINS, person.id, team)
         await pool.execute(_PRESENT, [person.id for person in people], CAPACITY)
         ledger, stop = Ledger(), asyncio.Event()
         agents = [
