@@ -14,7 +14,7 @@ from activities.matching import solve
 from domain.assignment_reasons import Decision
 from domain.dispatch import Ask, Board, Give, Order, TakeBack, plan
 from domain.errors import DomainError
-from domain.ids import DecisionId, command_id_for_dispatch
+from domain.ids import CommandId, DecisionId
 from domain.people import DISPATCHER
 from domain.ticket import Slug, Ticket
 from domain.ticket_commands import AssignTicket, CommandEnvelope, OfferTicket, Receipt, TicketCommand, UnassignTicket
@@ -59,7 +59,8 @@ class RoundReport(BaseModel):
 
 class DispatchActivities:
     """A round is harmless to repeat: each order names the revision that it was decided on, and a ticket that has moved
-    on refuses it."""
+    on refuses it. Every order is a command of its own: the engine remembers an answer by the command's id, so one that
+    was refused for want of room would be refused with the same words when there is room again."""
 
     def __init__(self, dispatching: Dispatching, tickets: TicketCommands) -> None:
         self._dispatching = dispatching
@@ -102,7 +103,7 @@ class DispatchActivities:
         ticket = order.ticket
         command = _command(order, decision)
         envelope = CommandEnvelope(
-            id=command_id_for_dispatch(ticket.number, ticket.revision, command.type),
+            id=CommandId(uuid4()),
             actor=DISPATCHER,
             command=command,
             expected_revision=ticket.revision,
