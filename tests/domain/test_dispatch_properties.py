@@ -74,7 +74,7 @@ def members(draw: st.DrawFn, person: Any) -> Member:
 
 
 @st.composite
-def tickets(draw: st.DrawFn, number: int, **changes: Any) -> Any:
+def tickets(draw: st.DrawFn, /, number: int, **changes: Any) -> Any:
     offer = Offer(to=draw(asked_people), expires_at=NOW + timedelta(minutes=1))
     return ticket(
         **{

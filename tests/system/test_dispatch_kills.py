@@ -27,6 +27,8 @@ CAPACITY = 3
 TICKETS = 45
 KILLED = ("worker", "worker", "temporal", "worker", "api")
 PAUSE_SECONDS = (0.05, 0.2)
+WORK_SECONDS = (0.2, 0.6)
+"""Slower than tickets come, so that everybody is full and tickets wait."""
 TEAMS = ("support", "billing")
 _PRESENT = """
 update agents set presence = 'online', capacity_tickets = $2
@@ -57,7 +59,7 @@ class Agent:
     async def work(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             await self._step()
-            await asyncio.sleep(self._chance.uniform(*PAUSE_SECONDS))
+            await asyncio.sleep(self._chance.uniform(*WORK_SECONDS))
 
     async def _step(self) -> None:
         theirs = await self._pool.fetch(_THEIRS, self._person.id)
@@ -178,5 +180,4 @@ async def test_whatever_is_killed_nobody_has_too_much_and_every_ticket_one_owner
         assert await row_faults(pool, TicketClient(engine, 10)) == []
         assert {change.ticket for change in ledger.acknowledged} == set(account.assigned)
         assert given["dispatch"] > 0
-        assert given["claim"] > 0
     await stack.stop()
