@@ -55,7 +55,7 @@ def duties(draw: st.DrawFn) -> Duty:
 
 @st.composite
 def members(draw: st.DrawFn, person: Any) -> Member:
-    duty, presence = draw(duties()), draw(st.sampled_from(Presence))
+    duty, presence = draw(duties()), draw(st.just(Presence.ONLINE) | st.sampled_from(Presence))
     candidate = Candidate(
         id=person,
         presence=presence,
@@ -65,7 +65,7 @@ def members(draw: st.DrawFn, person: Any) -> Member:
             minutes=draw(st.none() | st.integers(0, 90)),
             weights=Weights(**{priority.value: draw(weights) for priority in Priority}),
         ),
-        load=draw(st.sampled_from([0.0, 0.5, 1.0, 3.0])),
+        load=draw(st.just(0.0) | st.sampled_from([0.0, 0.5, 1.0, 3.0])),
         load_minutes=draw(st.integers(0, 60)),
         on_shift=not duty.is_planned or duty.on_shift or presence is Presence.ONLINE,
         free_until=duty.free_until,
@@ -81,13 +81,15 @@ def tickets(draw: st.DrawFn, /, number: int, **changes: Any) -> Any:
             "number": number,
             "team": "support",
             "priority": draw(st.sampled_from(Priority)),
-            "required_skills": draw(st.sampled_from([(), ("network",), ("network:3",), ("network", "billing:2")])),
+            "required_skills": draw(
+                st.just(()) | st.sampled_from([("network",), ("network:3",), ("network", "billing:2")])
+            ),
             "estimated_minutes": draw(st.none() | st.integers(1, 90)),
             "due_at": draw(st.none() | minutes.map(lambda later: NOW + later)),
             "created_at": NOW - timedelta(days=1),
             "updated_at": NOW - draw(soon),
-            "passed_by": draw(some_people),
-            "offer": draw(st.none() | st.just(offer)),
+            "passed_by": draw(st.just(()) | some_people),
+            "offer": draw(st.none() | st.none() | st.just(offer)),
             **changes,
         }
     )
@@ -97,7 +99,7 @@ def tickets(draw: st.DrawFn, /, number: int, **changes: Any) -> Any:
 def boards(draw: st.DrawFn) -> Board:
     rules = TeamRules(
         team="support",
-        strategy=draw(st.sampled_from(["automatic", "offer", "manual"])),
+        strategy=draw(st.just("automatic") | st.sampled_from(["automatic", "offer", "manual"])),
         offer_to=draw(st.integers(1, 3)),
         hand_over_minutes=draw(st.sampled_from([0, 30, 300])),
     )
