@@ -5,11 +5,11 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check bench bench-sla replay rehearse reconcile promote admin openapi lock clean
+.PHONY: help up test check bench bench-sla bench-dispatch replay rehearse reconcile promote admin openapi lock clean
 MAKEFLAGS += --no-print-directory
 
 help: ## list the targets
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
 up: $(VENV)/.stamp-run ## run the whole system here: PostgreSQL, Temporal, worker and API (Ctrl-C stops it)
 	@exec $(BIN)/python -m stack
@@ -28,6 +28,9 @@ bench: $(VENV)/.stamp-dev ## measure speed and memory beside the floor of this m
 
 bench-sla: $(VENV)/.stamp-dev ## measure how late warnings, breaches and escalations come, also with parts killed
 	@exec $(BIN)/python -m operations.bench_sla $(ARGS)
+
+bench-dispatch: $(VENV)/.stamp-dev ## measure how soon tickets have an owner, a storm of them, and one huge round
+	@exec $(BIN)/python -m operations.bench_dispatch $(ARGS)
 
 replay: $(VENV)/.stamp-dev ## play a service-desk log through the API (LOG=file.csv.gz SPEED=3600; no LOG: a made one)
 	@exec $(BIN)/python -m operations.replay $(if $(LOG),--log "$(LOG)") $(if $(SPEED),--speed "$(SPEED)") $(ARGS)

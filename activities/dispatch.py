@@ -1,7 +1,8 @@
 """A round of a team's dispatcher: looks, decides, keeps its reasons, and has the tickets' workflows do it."""
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 from uuid import uuid4
@@ -13,7 +14,7 @@ from activities.matching import solve
 from domain.assignment_reasons import Decision
 from domain.dispatch import Ask, Board, Give, Order, TakeBack, plan
 from domain.errors import DomainError
-from domain.ids import DecisionId, TicketNumber, command_id_for_dispatch
+from domain.ids import CommandId, DecisionId, TicketNumber
 from domain.people import DISPATCHER
 from domain.queue import QueueState, queue_after
 from domain.ticket import Slug, Ticket
@@ -21,6 +22,8 @@ from domain.ticket_commands import AssignTicket, CommandEnvelope, OfferTicket, R
 
 LANES = 8
 """How many tickets are told at once."""
+BEAT_SECONDS = 5.0
+"""How often a round says that it lives, whatever it is at: a huge one is planned for longer than silence is borne."""
 
 
 class Dispatching(Protocol):
@@ -58,7 +61,8 @@ class RoundReport(BaseModel):
 
 class DispatchActivities:
     """A round is harmless to repeat: each order names the revision that it was decided on, and a ticket that has moved
-    on refuses it."""
+    on refuses it. Every order is a command of its own: the engine remembers an answer by the command's id, so one that
+    was refused for want of room would be refused with the same words when there is room again."""
 
     def __init__(self, dispatching: Dispatching, tickets: TicketCommands) -> None:
         self._dispatching = dispatching
@@ -67,6 +71,10 @@ class DispatchActivities:
     @activity.defn
     async def dispatch_round(self, team: Slug) -> RoundReport:
         """One round of the team."""
+        async with _alive():
+            return await self._round(team)
+
+    async def _round(self, team: Slug) -> RoundReport:
         now = datetime.now(UTC)
         board = await self._dispatching.board(team, now)
         if board is None:
@@ -79,7 +87,6 @@ class DispatchActivities:
 
         async def do(order: Order) -> str:
             async with places:
-                activity.heartbeat()
                 return await self._do(order, reasons.get(order.ticket.number))
 
         outcomes = await asyncio.gather(*(do(order) for order in planned.orders))
@@ -102,7 +109,7 @@ class DispatchActivities:
         ticket = order.ticket
         command = _command(order, decision)
         envelope = CommandEnvelope(
-            id=command_id_for_dispatch(ticket.number, ticket.revision, command.type),
+            id=CommandId(uuid4()),
             actor=DISPATCHER,
             command=command,
             expected_revision=ticket.revision,
@@ -115,6 +122,22 @@ class DispatchActivities:
             activity.logger.info("ticket %s: %s refused: %s", ticket.number, command.type, refusal.code)
             return "refused"
         return type(order).__name__
+
+
+@contextlib.asynccontextmanager
+async def _alive() -> AsyncIterator[None]:
+    """Meanwhile the engine hears that this round lives."""
+
+    async def beat() -> None:
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(BEAT_SECONDS)
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()
 
 
 def _command(order: Order, decision: DecisionId | None) -> TicketCommand:

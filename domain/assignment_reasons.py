@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from domain.assignment import Candidate, Rule, WaitingTicket, absence, exclusion, lacking
+from domain.assignment import Candidate, Exclusion, Rule, WaitingTicket, absence, exclusion, lacking
 from domain.assignment_score import Score, ScoreWeights, score
 from domain.ids import PersonId, TicketNumber
 from domain.skill import needed
@@ -104,23 +104,26 @@ def decision(
     zone: tzinfo = UTC,
 ) -> Decision:
     """The record of a round's answer for this ticket; `chosen_score` is the pair's."""
-    weighed, excluded = [], []
+    able: list[tuple[PersonId, Score]] = []
+    unable: list[tuple[PersonId, Exclusion]] = []
     for candidate in candidates:
         if candidate.id == chosen_id and chosen_score is not None:
-            weighed.append(_weighed(candidate.id, chosen_score))
+            able.append((candidate.id, chosen_score))
         elif reason := exclusion(ticket, candidate, now):
-            excluded.append(Excluded(id=candidate.id, rule=reason.rule, sentence=reason.sentence))
+            unable.append((candidate.id, reason))
         else:
-            weighed.append(_weighed(candidate.id, score(ticket, candidate, now, weights)))
-    weighed.sort(key=lambda one: (one.id != chosen_id, -one.total))
-    counts = Counter(one.rule for one in excluded)
+            able.append((candidate.id, score(ticket, candidate, now, weights)))
+    able.sort(key=lambda one: (one[0] != chosen_id, -round(one[1].total, 3)))
+    counts = Counter(reason.rule for _, reason in unable)
     return Decision(
         ticket=ticket.number,
         at=now,
         chosen_id=chosen_id,
-        sentence=explain(ticket, candidates, now, zone).sentence if chosen_id is None else _chosen(weighed),
-        candidates=tuple(weighed[:MOST_NAMED]),
-        excluded=tuple(excluded[:MOST_NAMED]),
+        sentence=explain(ticket, candidates, now, zone).sentence if chosen_id is None else _chosen(able),
+        candidates=tuple(_weighed(id, points) for id, points in able[:MOST_NAMED]),
+        excluded=tuple(
+            Excluded(id=id, rule=reason.rule, sentence=reason.sentence) for id, reason in unable[:MOST_NAMED]
+        ),
         counts=dict(counts),
     )
 
@@ -130,13 +133,13 @@ def _weighed(id: PersonId, points: Score) -> Weighed:
     return Weighed(id=id, total=round(points.total, 3), parts=parts)
 
 
-def _chosen(weighed: Sequence[Weighed]) -> str:
-    if len(weighed) == 1:
+def _chosen(able: Sequence[tuple[PersonId, Score]]) -> str:
+    if len(able) == 1:
         return "the only one who could take it"
-    better = weighed[0].total - weighed[1].total
+    better = round(able[0][1].total, 3) - round(able[1][1].total, 3)
     if better >= 0:
-        return f"the best of {len(weighed)} who could take it"
-    return f"one of {len(weighed)} who could take it; better ones were given other tickets"
+        return f"the best of {len(able)} who could take it"
+    return f"one of {len(able)} who could take it; better ones were given other tickets"
 
 
 def _has_what(ticket: WaitingTicket) -> str:

@@ -170,14 +170,13 @@ class HandOver(NamedTuple):
 
 def hand_over(owned: Iterable[Ticket], back_at: datetime | None) -> HandOver:
     """Which of somebody's tickets can wait until they are back (None: nobody knows when), and which cannot."""
-    open_tickets = sorted(
+    found = HandOver([], [])
+    for ticket in sorted(
         (ticket for ticket in owned if not ticket.is_finished),
         key=lambda ticket: (ticket.next_due_at is None, ticket.next_due_at or ticket.created_at, ticket.number),
-    )
-    return HandOver(
-        [ticket for ticket in open_tickets if not cannot_wait(ticket, back_at)],
-        [ticket for ticket in open_tickets if cannot_wait(ticket, back_at)],
-    )
+    ):
+        (found.cannot_wait if cannot_wait(ticket, back_at) else found.can_wait).append(ticket)
+    return found
 
 
 def _taken_back(board: Board, now: datetime) -> Iterator[TakeBack]:
@@ -294,11 +293,14 @@ def _next_at(board: Board, now: datetime) -> datetime | None:
     are away for too long or silent, who comes or is free again, and tickets that are asked for again. Offers call by
     themselves."""
     moments = [one.silent_at for one in board.owned if one.silent_at is not None]
+    members = {member.id: member for member in board.members}
+    owners = [(one.ticket, members.get(one.ticket.assignee_id)) for one in board.owned if one.ticket.assignee_id]
+    alone = {member.id for ticket, member in owners if member is not None and _is_left_alone(ticket, member)}
     for member in board.members:
         duty = member.duty
         planned = (_hand_over_begins(board.rules, member), duty.shift_ends_at, duty.next_on_at, duty.free_until)
         moments += [moment for moment in planned if moment]
-        if any(one.ticket.assignee_id == member.id and _is_left_alone(one.ticket, member) for one in board.owned):
+        if member.id in alone:
             moments.append(member.presence_since + AWAY_AFTER)
     moments += [one.ticket.updated_at + FORGIVEN_AFTER for one in board.queued if one.ticket.passed_by]
     return min((moment for moment in moments if moment > now), default=None)

@@ -36,11 +36,6 @@ def command_id_for_signal(ticket: TicketNumber, source: str) -> CommandId:
     return CommandId(uuid5(_COMMANDS, f"signal:{ticket}:{source}"))
 
 
-def command_id_for_dispatch(ticket: TicketNumber, revision: int, order: str) -> CommandId:
-    """The command by which a round's order reaches a ticket that was at this revision."""
-    return CommandId(uuid5(_COMMANDS, f"dispatch:{ticket}:{revision}:{order}"))
-
-
 def command_id_for_rollout(ticket: TicketNumber, rollout: int, direction: str) -> CommandId:
     """The command by which a ticket takes the terms of a rollout, or takes them back."""
     return CommandId(uuid5(_COMMANDS, f"rollout:{rollout}:{direction}:{ticket}"))

@@ -1,1 +1,1 @@
-"""Measures how fast tickets find their owners, and how good the owners are."""
+"""Measures how soon tickets find their owners, a storm of them, and how good a round is that is as big as they come."""
