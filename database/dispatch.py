@@ -25,7 +25,7 @@ from domain.team import USUAL_MINUTES
 from domain.ticket import Slug, Ticket
 from domain.ticket_events import TicketAssigned
 
-FAIR_DAYS = 3
+FAIR_DAYS = 5
 """How far back the work is counted that agents were given, for fairness."""
 
 _LEVELS: TypeAdapter[dict[Slug, int]] = TypeAdapter(dict[Slug, int])

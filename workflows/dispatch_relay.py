@@ -5,11 +5,11 @@ run is started by its call.
 """
 
 import asyncio
+import contextlib
 import logging
 from typing import Protocol
 
 from domain.ticket import Slug
-from workflows.dispatch_client import DispatchClient
 
 REST_SECONDS = 0.15
 """How long a team that was called is not called again: a storm of bells is one call now and one behind it."""
@@ -23,13 +23,20 @@ class Teams(Protocol):
     async def teams(self) -> list[Slug]: ...
 
 
+class Dispatchers(Protocol):
+    """How dispatchers are called."""
+
+    async def look(self, team: Slug) -> None: ...
+
+
 class DispatchRelay:
     """Runs beside the worker."""
 
-    def __init__(self, teams: Teams, dispatchers: DispatchClient) -> None:
+    def __init__(self, teams: Teams, dispatchers: Dispatchers) -> None:
         self._teams = teams
         self._dispatchers = dispatchers
         self._called: set[Slug] = set()
+        self._rests_until: dict[Slug, float] = {}
         self._everybody = False
         self._bell = asyncio.Event()
 
@@ -44,25 +51,31 @@ class DispatchRelay:
     async def run(self) -> None:
         """Until cancelled. A fault is logged and the call made again."""
         while True:
-            await self._bell.wait()
             self._bell.clear()
             try:
-                await self.call()
+                wait = await self.call()
             except Exception as error:  # noqa: BLE001  the relay outlives every fault of its parts
                 log.warning("dispatchers were not called: %s", error)
-                self._bell.set()
                 await asyncio.sleep(RETRY_SECONDS)
-            await asyncio.sleep(REST_SECONDS)
+                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._bell.wait()
 
-    async def call(self) -> None:
-        """Call whoever is to be called. Who could not be reached stays to be called; raises EngineUnavailableError."""
+    async def call(self) -> float | None:
+        """Call whoever is to be called and does not rest. Returns after how many seconds the next one of the others may
+        be called; None when there is none.
+
+        Who could not be reached stays to be called; raises EngineUnavailableError.
+        """
         if self._everybody:
             self._called |= set(await self._teams.teams())
             self._everybody = False
-        while self._called:
-            team = self._called.pop()
-            try:
+        clock = asyncio.get_running_loop().time
+        for team in sorted(self._called):
+            if self._rests_until.get(team, 0) <= clock():
                 await self._dispatchers.look(team)
-            except BaseException:
-                self._called.add(team)
-                raise
+                self._called.discard(team)
+                self._rests_until[team] = clock() + REST_SECONDS
+        rests = [self._rests_until[team] - clock() for team in self._called]
+        return max(min(rests), 0) if rests else None
