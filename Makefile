@@ -41,7 +41,7 @@ rehearse: $(VENV)/.stamp-dev ## play a log through the rules of dispatch alone (
 reconcile: $(VENV)/.stamp-run ## compare engine and database, report and mend every difference
 	@exec $(BIN)/python -m operations.reconcile $(ARGS)
 
-promote: $(VENV)/.stamp-run ## make a build of the worker the current one and move every ticket to it (BUILD=...)
+promote: $(VENV)/.stamp-run ## make a build of the worker the current one and move every workflow to it (BUILD=...)
 	@exec $(BIN)/python -m operations.promote "$(BUILD)" $(ARGS)
 
 admin: $(VENV)/.stamp-run ## make somebody an admin (EMAIL=ada@example.org NAME="Ada"; asks for a new person's password)

@@ -1,8 +1,8 @@
-"""Makes a build of the worker the current one and moves every ticket to it: `make promote BUILD=...`.
+"""Makes a build of the worker the current one and moves every workflow to it: `make promote BUILD=...`.
 
-Tickets are pinned to the build that they started on. One that is woken sees the new build and continues on it as new;
-one that sleeps would stay where it is for as long as it sleeps, and its old workers would have to stay with it.
-Harmless to repeat: what was interrupted is finished by the next run.
+Tickets, agents and dispatchers are pinned to the build that they started on. One that is woken sees the new build and
+continues on it as new; one that sleeps would stay where it is for as long as it sleeps, and its old workers would have
+to stay with it. Harmless to repeat: what was interrupted is finished by the next run.
 """
 
 import argparse
@@ -15,21 +15,23 @@ from temporalio.common import SearchAttributeKey
 from operations.ending import leave
 from settings import Settings
 from workflows.client import DEPLOYMENT, connect, tls_config
-from workflows.ticket import TicketWorkflow
 
 WAKES_PER_SECOND = 20.0
-"""A woken ticket begins a new run; this leaves the engine most of its time for people."""
+"""A woken workflow begins a new run; this leaves the engine most of its time for people."""
 ROUNDS = 20
 PAUSE_SECONDS = 2.0
-"""The engine tells its parts of a new build one after the other, for a second or longer: a ticket that wakes before its
-part has heard of it sees nothing new and sleeps on. So those that have not moved are woken again."""
+"""The engine tells its parts of a new build one after the other, for a second or longer: a workflow that wakes before
+its part has heard of it sees nothing new and sleeps on. So those that have not moved are woken again."""
 BUILD = SearchAttributeKey.for_keyword("TemporalWorkerDeploymentVersion")
-RUNNING = "WorkflowType = 'TicketWorkflow' AND ExecutionStatus = 'Running'"
+RUNNING = "WorkflowType IN ('TicketWorkflow', 'AgentWorkflow', 'DispatchWorkflow') AND ExecutionStatus = 'Running'"
+"""Whatever lives for long. All know the signal `wake_up`."""
 
 
 async def promote(client: Client, build: str) -> None:
-    """From now on new tickets start on the build, and others move to it when they wake. Raises RPCError when no worker
-    of that build waits for work."""
+    """From now on new workflows start on the build, and others move to it when they wake.
+
+    Raises RPCError when no worker of that build waits for work.
+    """
     await client.workflow_service.set_worker_deployment_current_version(
         SetWorkerDeploymentCurrentVersionRequest(
             namespace=client.namespace, deployment_name=DEPLOYMENT, build_id=build, identity=client.identity
@@ -38,23 +40,23 @@ async def promote(client: Client, build: str) -> None:
 
 
 async def elsewhere(client: Client, build: str) -> list[str]:
-    """The workflows of the tickets that are not on the build."""
+    """The workflows that are not on the build."""
     return [
-        ticket.id
-        async for ticket in client.list_workflows(RUNNING, page_size=1000)
-        if ticket.typed_search_attributes.get(BUILD) != f"{DEPLOYMENT}:{build}"
+        found.id
+        async for found in client.list_workflows(RUNNING, page_size=1000)
+        if found.typed_search_attributes.get(BUILD) != f"{DEPLOYMENT}:{build}"
     ]
 
 
 async def move(client: Client, build: str, per_second: float) -> list[str]:
-    """Wake the tickets until all are on the build. Returns those that would not go."""
+    """Wake them until all are on the build. Returns those that would not go."""
     left = await elsewhere(client, build)
     for _ in range(ROUNDS):
         if not left:
             break
-        for ticket in left:
+        for id in left:
             try:
-                await client.get_workflow_handle(ticket).signal(TicketWorkflow.wake_up)
+                await client.get_workflow_handle(id).signal("wake_up")
             except RPCError as error:
                 if error.status is not RPCStatusCode.NOT_FOUND:  # it ended meanwhile
                     raise
@@ -70,14 +72,14 @@ async def run(settings: Settings, build: str, per_second: float) -> list[str]:
     tls = tls_config(settings.temporal_tls_ca_file, settings.temporal_tls_cert_file, settings.temporal_tls_key_file)
     client = await connect(settings.temporal_target, settings.temporal_namespace, api_key=api_key, tls=tls)
     await promote(client, build)
-    print(f"Build {build} is current. Moving the tickets to it ...")
+    print(f"Build {build} is current. Moving the workflows to it ...")
     return await move(client, build, per_second)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make promote", description=__doc__)
     parser.add_argument("build", help="the WORKER_BUILD_ID of workers that run already")
-    parser.add_argument("--per-second", type=float, default=WAKES_PER_SECOND, help="tickets to wake each second")
+    parser.add_argument("--per-second", type=float, default=WAKES_PER_SECOND, help="workflows to wake each second")
     arguments = parser.parse_args()
     settings = Settings()
     try:
@@ -86,9 +88,9 @@ def main() -> int:
         print(f"Build {arguments.build} was not promoted at {settings.temporal_target}: {error}")
         return 2
     if left:
-        print(f"{len(left)} tickets are still elsewhere, {left[0]} among them: do workers of their build still run?")
+        print(f"{len(left)} workflows are still elsewhere, {left[0]} among them: do workers of their build still run?")
         return 1
-    print("Every ticket is on it; workers of other builds may stop.")
+    print("Every workflow is on it; workers of other builds may stop.")
     return 0
 
 

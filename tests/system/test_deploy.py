@@ -89,7 +89,7 @@ async def test_a_new_build_takes_over_every_ticket_without_a_break(
             assert await builds(idle, busy) == ["v1", "v1"]
 
             said = await promote(env, "v2")
-            assert said.endswith("Every ticket is on it; workers of other builds may stop.\n")
+            assert said.endswith("Every workflow is on it; workers of other builds may stop.\n")
             assert await builds(idle, busy) == ["v2", "v2"]
             assert await escalated(desk, busy) == 2
             assert await builds(await desk.running()) == ["v2"]
