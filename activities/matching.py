@@ -3,9 +3,6 @@
 from array import array
 from collections.abc import Sequence
 
-import numpy as np
-from scipy.optimize import linear_sum_assignment
-
 
 def solve(worth: Sequence["array[float]"]) -> list[tuple[int, int]]:
     """The pairs of rows and columns that are the most in number, and among these the greatest in sum of worth.
@@ -13,6 +10,9 @@ def solve(worth: Sequence["array[float]"]) -> list[tuple[int, int]]:
     Minus infinity marks a pair that must not be. Every pair gets a bonus beyond what all differences of worth come to,
     so a further pair is always better than better pairs.
     """
+    import numpy as np  # noqa: PLC0415  loaded by the first round: an API process rarely solves any
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415
+
     matrix = np.array([np.frombuffer(row) for row in worth if row])
     possible = np.isfinite(matrix)
     if not possible.any():

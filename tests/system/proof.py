@@ -162,12 +162,14 @@ async def _held(tickets: TicketClient, number: TicketNumber, row: Ticket | None)
 
 
 async def stream_faults(pool: Pool, stream: StreamReader, since: str, requester: Person | None = None) -> list[str]:
-    """The reader saw each event since a cursor that it may see (a requester: what is public of their own tickets),
-    once, in the order of the log."""
+    """The reader saw each event since a cursor that it may see (a requester: what is public of their own tickets, a
+    supervisor: all of tickets, queues and presence), once, in the order of the log."""
     rows = await pool.fetch(
         "select e.xid::text::bigint as xid, e.id, e.ticket_number, e.revision, e.type from events e "
-        "join tickets t on t.number = e.ticket_number "
-        "where (e.xid, e.id) > ($1::text::xid8, $2) and ($3::uuid is null or t.requester_id = $3 and not e.internal) "
+        "left join tickets t on t.number = e.ticket_number "
+        "where (e.xid, e.id) > ($1::text::xid8, $2) "
+        "and case when $3::uuid is null then t.number is not null or e.topic in ('queue', 'presence') "
+        "else t.requester_id = $3 and not e.internal end "
         "order by e.xid, e.id",
         str(place_of(since)[0]),
         place_of(since)[1],
