@@ -10,13 +10,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import RawValue, RetryPolicy, TypedSearchAttributes
-from temporalio.exceptions import FailureError
+from temporalio.common import RawValue, TypedSearchAttributes
 
 with workflow.unsafe.imports_passed_through():
     from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-    from activities.failures import refusal_of
     from activities.tickets import Loaded, Recorded, TicketActivities
     from domain.command_memory import CommandMemory
     from domain.errors import DomainError, InvalidError, RevisionMismatchError, TicketNotFoundError
@@ -28,14 +26,8 @@ with workflow.unsafe.imports_passed_through():
     from domain.ticket_events import CommandRefused, TicketChange, TicketLadderClimbed
     from domain.ticket_rules import decide
     from domain.ticket_timers import PendingMoment, describe_wait, pending_moments
+    from workflows.recording import quickly_or_patiently
     from workflows.search_attributes import SearchedFields, search_attributes, searched_fields
-
-QUICK_SECONDS = 2
-QUICK = RetryPolicy(initial_interval=timedelta(milliseconds=50), maximum_attempts=3)
-"""A local activity answers in a few milliseconds, but holds the workflow task: three attempts, two seconds."""
-PATIENT_SECONDS = 10
-PATIENT = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=5))
-"""Behind it a regular activity tries for as long as the database is away."""
 
 SHORTEST_WAIT = timedelta(milliseconds=1)
 """A moment that has passed already still gets its timer."""
@@ -218,7 +210,7 @@ class TicketWorkflow:
             return unchanged, ticket
         (first, *_) = change.events
         activity = TicketActivities.escalate if isinstance(first, TicketLadderClimbed) else TicketActivities.record
-        recorded: Recorded = await self._quickly_or_patiently(
+        recorded: Recorded = await quickly_or_patiently(
             activity, [change, ticket], f"revision {change.last_revision}: {first.type}"
         )
         receipt = recorded.receipt
@@ -262,7 +254,7 @@ class TicketWorkflow:
             self._show()
 
     async def _load(self) -> None:
-        loaded: Loaded | None = await self._quickly_or_patiently(
+        loaded: Loaded | None = await quickly_or_patiently(
             TicketActivities.load_ticket, [self._number], "load the ticket"
         )
         self._ticket = None if loaded is None else loaded.ticket
@@ -279,31 +271,6 @@ class TicketWorkflow:
         """Whether the sender has seen a row that this workflow has not: the change was stored, but worker or engine
         died before it became history."""
         return self._ticket is not None and self._ticket.revision < envelope.row_revision
-
-    async def _quickly_or_patiently(self, activity: Any, arguments: Sequence[Any], summary: str) -> Any:
-        """Try as a local activity, which costs no trip through the task queue; then as a regular one."""
-        try:
-            return await workflow.execute_local_activity_method(
-                activity,
-                args=arguments,
-                schedule_to_close_timeout=timedelta(seconds=QUICK_SECONDS),
-                retry_policy=QUICK,
-                summary=summary,
-            )
-        except FailureError as failure:
-            _raise_refusal(failure)
-            workflow.logger.warning("the database did not answer at once; trying patiently")
-        try:
-            return await workflow.execute_activity_method(
-                activity,
-                args=arguments,
-                start_to_close_timeout=timedelta(seconds=PATIENT_SECONDS),
-                retry_policy=PATIENT,
-                summary=summary,
-            )
-        except FailureError as failure:
-            _raise_refusal(failure)
-            raise
 
     # Waiting.
 
@@ -441,9 +408,3 @@ def _known_type(message: Any) -> str:
     """The command's type when it is one of ours: foreign words stay out of the timeline."""
     given = message.get("type") if isinstance(message, dict) else None
     return given if isinstance(given, str) and given in _TYPES else "unknown"
-
-
-def _raise_refusal(failure: FailureError) -> None:
-    refusal = refusal_of(failure)
-    if refusal is not None:
-        raise refusal from failure

@@ -20,6 +20,7 @@ from operations.bench.__main__ import TROUBLE
 from operations.bench.figure import WIDTH, table
 from operations.bench.ground import QUICK, Ground, prepared_ground
 from operations.bench_dispatch.crowd import measure_crowd
+from operations.bench_dispatch.matching import matching_figures
 from operations.bench_dispatch.singles import measure_singles
 from operations.bench_dispatch.storm import Outcome, measure_storm
 from operations.ending import leave
@@ -49,10 +50,17 @@ async def _crowd(ground: Ground, size: Size) -> Outcome:
     return Outcome(await measure_crowd(ground, *size.crowd))
 
 
+async def _matching(_: Ground, size: Size) -> Outcome:
+    """Without a desk: only the solver, on a backlog and a team with skills."""
+    tickets, agents, capacity = size.crowd
+    return Outcome(matching_figures(tickets, agents, capacity=capacity))
+
+
 MEASURES: dict[str, Callable[[Ground, Size], Awaitable[Outcome]]] = {
     "singles": _singles,
     "storm": _storm,
     "crowd": _crowd,
+    "matching": _matching,
 }
 
 

@@ -62,14 +62,14 @@ def measure(tickets: int, agents: int, *, capacity: int = 5, seed: int = 1) -> M
 def matching_figures(tickets: int, agents: int, *, capacity: int = 5, seed: int = 1) -> list[Figure]:
     """The same as figures of a table."""
     measured = measure(tickets, agents, capacity=capacity, seed=seed)
-    name = f"round of {tickets:,} tickets, {agents} agents of capacity {capacity}"
+    name = f"match {tickets:,} x {agents}, {capacity} each"
     return [
         Figure(name, "ms", measured.ours.seconds * 1000),
-        Figure(name, "ms, exactly", measured.exact.seconds * 1000),
-        Figure(name, "tickets given out", measured.ours.pairs),
-        Figure(name, "tickets given out, exactly", measured.exact.pairs),
-        Figure(name, "% short of the optimum", measured.gap * 100),
-        Figure(name, "points short, a ticket", measured.points_missed),
+        Figure(name, "ms, exact", measured.exact.seconds * 1000),
+        Figure(name, "given out", measured.ours.pairs),
+        Figure(name, "given out, exact", measured.exact.pairs),
+        Figure(name, "% short of optimum", measured.gap * 100),
+        Figure(name, "points short each", measured.points_missed),
     ]
 
 

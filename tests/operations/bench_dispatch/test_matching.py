@@ -35,4 +35,4 @@ def test_the_figures_name_the_round() -> None:
     figures = matching_figures(50, 5, capacity=2)
 
     assert {figure.name for figure in figures} == {"round of 50 tickets, 5 agents of capacity 2"}
-    assert [figure.ours for figure in figures if figure.unit.startswith("tickets given out")] == [10, 10]
+    assert [figure.ours for figure in figures if figure.unit.startswith("given out")] == [10, 10]
