@@ -1,6 +1,5 @@
 """How everyone outside reaches the agents' workflows. Whoever speaks to one that does not run starts it."""
 
-import contextlib
 import logging
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,14 +11,11 @@ from temporalio.client import (
     WithStartWorkflowOperation,
     WorkflowQueryFailedError,
     WorkflowQueryRejectedError,
-    WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import QueryRejectCondition, WorkflowIDConflictPolicy
 
-from activities.failures import refusal_of
 from domain.agent_commands import AgentEnvelope
-from domain.errors import IdempotencyKeyReusedError
 from domain.ids import PersonId
 from domain.presence import AgentState
 from domain.ticket_commands import Receipt
@@ -29,9 +25,10 @@ from workflows.client import (
     FAILED_ATTEMPTS,
     TASK_QUEUE,
     TASK_TIMEOUT,
-    CommandPendingError,
     EngineUnavailableError,
     WedgedWorkflowError,
+    answered,
+    start_and_apply,
 )
 
 SUMMARY = "an agent: presence, shifts and breaks"
@@ -58,19 +55,7 @@ class AgentClient:
         Raises the refusal of the rules, IdempotencyKeyReusedError when the id came with another request before,
         EngineUnavailableError and CommandPendingError.
         """
-        try:
-            receipt = await self._apply(agent, envelope)
-        except WorkflowUpdateFailedError as failure:
-            raise refusal_of(failure.cause) or failure from failure
-        except WorkflowUpdateRPCTimeoutOrCancelledError as error:
-            if await self._is_available():
-                raise CommandPendingError(envelope.id) from error
-            raise EngineUnavailableError("The engine does not answer.") from error
-        except (RPCError, RuntimeError) as error:  # the latter from a lazy client that never connected
-            raise EngineUnavailableError(str(error)) from error
-        if receipt.fingerprint != envelope.fingerprint:
-            raise IdempotencyKeyReusedError("This Idempotency-Key came with another request before.")
-        return receipt
+        return await answered(self._client, self._apply(agent, envelope), envelope.id, envelope.fingerprint)
 
     async def _apply(self, agent: PersonId, envelope: AgentEnvelope) -> Receipt:
         """Update the workflow that nearly always runs; where it does not, start it with the update.
@@ -100,20 +85,7 @@ class AgentClient:
             task_timeout=TASK_TIMEOUT,
             static_summary=SUMMARY,
         )
-        try:
-            receipt: Receipt = await self._client.execute_update_with_start_workflow(
-                APPLY,
-                envelope,
-                start_workflow_operation=start,
-                id=str(envelope.id),
-                result_type=Receipt,
-                rpc_timeout=self._timeout,
-            )
-        except (RPCError, WorkflowUpdateRPCTimeoutOrCancelledError):
-            with contextlib.suppress(RPCError, WorkflowUpdateRPCTimeoutOrCancelledError):
-                await start.workflow_handle()  # it failed likewise, and wants somebody to look
-            raise
-        return receipt
+        return await start_and_apply(self._client, start, envelope, envelope.id, self._timeout)
 
     async def plan_changed(self, agent: PersonId) -> None:
         """Have the agent's workflow load the plan, after it was changed. Harmless to repeat.
@@ -200,9 +172,3 @@ class AgentClient:
         handle = self._client.get_workflow_handle(agent_workflow_id(agent))
         await handle.terminate(reason="could not go on; begun anew from the database")
         await self.start(agent)
-
-    async def _is_available(self) -> bool:
-        try:
-            return await self._client.service_client.check_health(timeout=timedelta(seconds=1), retry=False)
-        except (RPCError, RuntimeError):
-            return False

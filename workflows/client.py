@@ -1,10 +1,11 @@
 """How everyone outside reaches the workflows: commands as updates, sent with start-if-missing."""
 
+import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
@@ -119,19 +120,7 @@ class TicketClient:
         Raises the refusal of the rules, IdempotencyKeyReusedError when the id came with another request before,
         EngineUnavailableError and CommandPendingError.
         """
-        try:
-            receipt = await self._apply(ticket, envelope)
-        except WorkflowUpdateFailedError as failure:
-            raise refusal_of(failure.cause) or failure from failure
-        except WorkflowUpdateRPCTimeoutOrCancelledError as error:
-            if await self.is_available():
-                raise CommandPendingError(envelope.id) from error
-            raise EngineUnavailableError("The engine does not answer.") from error
-        except (RPCError, RuntimeError) as error:  # the latter from a lazy client that never connected
-            raise EngineUnavailableError(str(error)) from error
-        if receipt.fingerprint != envelope.fingerprint:
-            raise IdempotencyKeyReusedError("This Idempotency-Key came with another request before.")
-        return receipt
+        return await answered(self._client, self._apply(ticket, envelope), envelope.id, envelope.fingerprint)
 
     async def _apply(self, ticket: Ticket, envelope: CommandEnvelope) -> Receipt:
         """Update the workflow that nearly always runs; where it does not, start it with the update.
@@ -159,15 +148,7 @@ class TicketClient:
             static_summary=_summary(ticket),
             search_attributes=search_attributes(ticket),
         )
-        answer: Receipt = await self._client.execute_update_with_start_workflow(
-            APPLY,
-            envelope,
-            start_workflow_operation=start,
-            id=str(envelope.id),
-            result_type=Receipt,
-            rpc_timeout=self._timeout,
-        )
-        return answer
+        return await start_and_apply(self._client, start, envelope, envelope.id, self._timeout)
 
     async def start(self, ticket: Ticket) -> None:
         """Start the ticket's workflow if it does not run. Raises EngineUnavailableError."""
@@ -263,10 +244,51 @@ class TicketClient:
 
     async def is_available(self) -> bool:
         """Whether the engine answers within a second."""
-        try:
-            return await self._client.service_client.check_health(timeout=timedelta(seconds=1), retry=False)
-        except (RPCError, RuntimeError):
-            return False
+        return await is_available(self._client)
+
+
+async def is_available(client: Client) -> bool:
+    """Whether the engine answers within a second."""
+    try:
+        return await client.service_client.check_health(timeout=timedelta(seconds=1), retry=False)
+    except (RPCError, RuntimeError):
+        return False
+
+
+async def start_and_apply(
+    client: Client, start: WithStartWorkflowOperation[Any, Any], envelope: object, id: CommandId, timeout: timedelta
+) -> Receipt:
+    """Start a workflow, unless it runs by now, and have it do a command."""
+    try:
+        receipt: Receipt = await client.execute_update_with_start_workflow(
+            APPLY, envelope, start_workflow_operation=start, id=str(id), result_type=Receipt, rpc_timeout=timeout
+        )
+    except (RPCError, WorkflowUpdateRPCTimeoutOrCancelledError):
+        with contextlib.suppress(RPCError, WorkflowUpdateRPCTimeoutOrCancelledError):
+            await start.workflow_handle()  # it failed likewise, and wants somebody to look
+        raise
+    return receipt
+
+
+async def answered(client: Client, sent: Awaitable[Receipt], id: CommandId, fingerprint: str) -> Receipt:
+    """The receipt of a command that was sent.
+
+    Raises the refusal of the rules, IdempotencyKeyReusedError when the id came with another request before,
+    EngineUnavailableError and CommandPendingError.
+    """
+    try:
+        receipt = await sent
+    except WorkflowUpdateFailedError as failure:
+        raise refusal_of(failure.cause) or failure from failure
+    except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+        if await is_available(client):
+            raise CommandPendingError(id) from error
+        raise EngineUnavailableError("The engine does not answer.") from error
+    except (RPCError, RuntimeError) as error:  # the latter from a lazy client that never connected
+        raise EngineUnavailableError(str(error)) from error
+    if receipt.fingerprint != fingerprint:
+        raise IdempotencyKeyReusedError("This Idempotency-Key came with another request before.")
+    return receipt
 
 
 class RolloutClient:

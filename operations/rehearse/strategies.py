@@ -1,5 +1,6 @@
 """The strategies of a rehearsal: simple ones to compare with, and the product's own rules."""
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -40,7 +41,7 @@ def by_priority(ticket: Waiting) -> tuple[int, datetime, int]:
     return _ORDER[ticket.arrival.priority], ticket.arrival.at, ticket.arrival.number
 
 
-class Push:
+class Push(ABC):
     """Every ticket is given to somebody on shift when it arrives, or as soon as there is one, and waits in a queue of
     theirs."""
 
@@ -71,8 +72,9 @@ class Push:
     def _queue(self, worker: Worker) -> list[Waiting]:
         return self._queues.setdefault(worker.name, [])
 
+    @abstractmethod
     def _choose(self, ticket: Waiting, able: Sequence[Worker]) -> Worker:
-        raise NotImplementedError
+        """Whom of those who can do it the ticket is pushed to."""
 
 
 class RoundRobin(Push):
