@@ -34,5 +34,5 @@ def test_a_gap_is_told_as_a_share_and_in_points() -> None:
 def test_the_figures_name_the_round() -> None:
     figures = matching_figures(50, 5, capacity=2)
 
-    assert {figure.name for figure in figures} == {"round of 50 tickets, 5 agents of capacity 2"}
+    assert {figure.name for figure in figures} == {"match 50 x 5, 2 each"}
     assert [figure.ours for figure in figures if figure.unit.startswith("given out")] == [10, 10]
