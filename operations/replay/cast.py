@@ -10,6 +10,8 @@ from operations.replay.plan import Seat
 
 SIGN_INS_AT_ONCE = 4
 """Passwords are hashed slowly on purpose."""
+CARRIES = 1_000
+"""Tickets at once: the log says who had which, whatever else they had."""
 
 
 def team_slug(group: str) -> str:
@@ -54,9 +56,11 @@ async def make_cast(
         email = f"replay-{run}-{role}-{number}@example.com"
         name = f"Replay {role} {number}"
         body: Json = {"email": email, "name": name, "role": role, "password": password, "teams": member_of}
+        if role == "agent":
+            body["capacity"] = {"tickets": CARRIES}
         newcomer = Person(email, password)
         async with gate:
-            await _unless_there(desk, admin, "/users", body)
+            await _unless_there(desk, admin, "/agents" if role == "agent" else "/users", body)
             await desk.sign_in(newcomer)
         return newcomer
 

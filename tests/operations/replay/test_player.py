@@ -87,7 +87,7 @@ async def test_the_cast_is_one_team_per_group_with_two_agents_each(desk: Desk, f
     await a_cast(desk, plans)
 
     teams = [body["slug"] for _, path, body in fake.effects if path == "/teams"]
-    agents = [body for _, path, body in fake.effects if path == "/users" and body["role"] == "agent"]
+    agents = [body for _, path, body in fake.effects if path == "/agents"]
     assert teams == ["group-1", "group-2", "group-3"]
     assert all(sum(team in agent["teams"] for agent in agents) == 2 for team in teams)
 

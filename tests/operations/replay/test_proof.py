@@ -81,3 +81,17 @@ def test_events_of_other_peoples_tickets_are_no_fault() -> None:
 
 def test_events_before_the_reader_began_need_not_be_streamed() -> None:
     assert problems(replace(SOUND, heard=HEARD[2:], already_before=HEARD[1].place)) == []
+
+
+def test_what_the_desks_own_promises_bring_is_in_no_log() -> None:
+    kept = LoggedEvent((105, 5), 1001, 5, "ticket.sla_changed", {})
+    heard = HeardEvent(kept.place, kept.ticket, kept.revision, kept.type)
+    with_clocks = replace(
+        SOUND,
+        events=[*EVENTS, kept],
+        rows={1001: replace(ROW, revision=5)},
+        runs={1001: Run(1, "closed", {**STATE, "revision": 5})},
+        heard=[*HEARD, heard],
+    )
+
+    assert problems(with_clocks) == []
