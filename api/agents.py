@@ -114,6 +114,7 @@ async def edit_agent(
     agent = PersonId(person)
     returns = tickets is not None and body.is_active is False
     changed = await desk.agents.change(agent, change_of(body, leaves_tickets=returns), reader, expected)
+    desk.principals.forget(agent)
     if returns:
         await return_tickets(desk, reader, agent)
     return await _answer(desk, changed, response)

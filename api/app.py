@@ -47,6 +47,7 @@ from api.event_frames import Event
 from api.feed import Feed
 from api.middleware import AnnouncedBodyLimit, Metrics
 from api.passwords import Passwords
+from api.principals import Principals
 from api.problems import Problem, install
 from api.state import Desk
 from api.tokens import AccessTokens, load_or_make_key
@@ -54,13 +55,15 @@ from database.agent_connections import AgentConnectionStore
 from database.agent_lives import AgentLifeStore
 from database.agent_performance import PerformanceFigures
 from database.agents import AgentStore
-from database.bell import BELL, Bell
+from database.bell import ACCESS_BELL, BELL, Bell
+from database.credentials import CredentialStore
 from database.dispatch import DispatchStore
 from database.events import EventLog
 from database.forecasts import ForecastStore
 from database.people import CategoryStore, PeopleStore
 from database.pool import open_pool
 from database.rotas import RotaStore
+from database.sessions import SessionStore
 from database.shift_feeds import ShiftFeedStore
 from database.shift_needs import ShiftNeedStore
 from database.shift_plans import ShiftPlanner
@@ -114,7 +117,8 @@ async def build_desk(settings: Settings) -> Desk:
     events, people_store, terms = EventLog(pool), PeopleStore(pool), SlaTermsStore(pool)
     shifts = ShiftStore(pool)
     dispatch = DispatchStore(pool, shifts, terms)
-    feed = Feed(events, people_store)
+    principals = Principals(CredentialStore(pool))
+    feed = Feed(events, principals)
     api_key = settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None
     client = await connect(
         settings.temporal_target,
@@ -159,7 +163,9 @@ async def build_desk(settings: Settings) -> Desk:
         agent_lives=AgentLifeStore(pool),
         attendance=Attendance(AgentConnectionStore(pool), agent_workflows),
         feed=feed,
-        bell=Bell(settings.database_dsn, {BELL: feed.ring}),
+        bell=Bell(settings.database_dsn, {ACCESS_BELL: principals.ring, BELL: feed.ring}),
+        principals=principals,
+        sessions=SessionStore(pool),
         tokens=AccessTokens(load_or_make_key(settings.token_key_path), lifetime),
         passwords=Passwords(),
         rules=LifecycleRules(auto_close_days=settings.auto_close_days, reopen_days=settings.reopen_days),

@@ -1,5 +1,6 @@
 """Sign-in: register, log in, who am I."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from domain.people import Role
 from domain.ticket import Slug
 
 MIN_PASSWORD, MAX_PASSWORD = 8, 200
+SESSION_LIFETIME = timedelta(days=30)
 router = APIRouter(prefix="/auth", tags=["auth"])
 
 Name = Annotated[Line, Field(max_length=200)]
@@ -87,7 +89,9 @@ async def login(body: Login, desk: InDesk) -> TokenOut:
     if fresh is not None:
         await desk.people.set_password(person.id, fresh)
     seconds = int(desk.tokens.lifetime.total_seconds())
-    return TokenOut(access_token=desk.tokens.make(person.id), expires_in_seconds=seconds, person=person_out(person))
+    session = await desk.sessions.open(person.id, datetime.now(UTC) + SESSION_LIFETIME)
+    token = desk.tokens.make(person.id, session)
+    return TokenOut(access_token=token, expires_in_seconds=seconds, person=person_out(person))
 
 
 @router.get("/me")

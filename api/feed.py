@@ -11,12 +11,22 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
+from datetime import UTC, datetime
 
 from api.event_frames import frame
+from api.principals import Principals
+from database.credentials import Principal
 from database.events import EventLog, EventRecord, StreamCursor
-from database.people import PeopleStore
 from database.pool import UNAVAILABLE
-from domain.access import Reader, may_see_internal, may_see_presence, may_see_queue, ticket_scope
+from domain.access import (
+    Reader,
+    check_permission,
+    may_see_internal,
+    may_see_presence,
+    may_see_queue,
+    ticket_scope,
+)
+from domain.errors import ForbiddenError
 from domain.ids import TicketNumber
 
 LOOK_EVERY_SECONDS = 1.0
@@ -25,6 +35,7 @@ BATCH = 500
 PERSON_CHANGED = "person.changed"
 PRESENCE = "presence"
 """The topic of events that are about an agent."""
+OPERATION = "stream_events"
 QUEUE = "queue"
 """The topic of events that are about a team's queue."""
 log = logging.getLogger(__name__)
@@ -35,13 +46,14 @@ class Subscriber:
 
     def __init__(
         self,
-        reader: Reader,
+        principal: Principal,
         topics: frozenset[str],
         ticket: TicketNumber | None,
         after: StreamCursor,
         joined_at: StreamCursor,
     ) -> None:
-        self.reader = reader
+        self.reader = principal.reader
+        self.credential = principal.credential
         self.joined_at = joined_at
         """The feed's place when it joined: it is handed what comes after, and reads the rest from the log."""
         self._topics = topics
@@ -93,9 +105,20 @@ class _Audience:
 
     def __init__(self, event: EventRecord) -> None:
         assert event.requester_id is not None
+        self.organisation = event.organisation
+        self.watcher_ids = event.watcher_ids or ()
         self.team = event.team
         self.requester_id = event.requester_id
         self.assignee_id = event.assignee_id
+
+
+def _may_listen(reader: Reader) -> bool:
+    """Whether what they signed in with reaches to the stream."""
+    try:
+        check_permission(reader, OPERATION)
+    except ForbiddenError:
+        return False
+    return True
 
 
 def may_see(reader: Reader, event: EventRecord) -> bool:
@@ -113,9 +136,9 @@ def may_see(reader: Reader, event: EventRecord) -> bool:
 class Feed:
     """The process's reader of the log."""
 
-    def __init__(self, events: EventLog, people: PeopleStore) -> None:
+    def __init__(self, events: EventLog, principals: Principals) -> None:
         self._events = events
-        self._people = people
+        self._principals = principals
         self._bell = asyncio.Event()
         self._subscribers: set[Subscriber] = set()
         self._place: StreamCursor | None = None
@@ -152,23 +175,23 @@ class Feed:
         return self._place
 
     async def subscribe(
-        self, reader: Reader, topics: frozenset[str], ticket: TicketNumber | None, after: StreamCursor | None
+        self, principal: Principal, topics: frozenset[str], ticket: TicketNumber | None, after: StreamCursor | None
     ) -> Subscriber:
-        """Hand out to this reader, from now on, what comes after both the feed's place and `after`."""
+        """Hand out to this person, from now on, what comes after both the feed's place and `after`."""
         joined_at = await self.place()  # and from here to the next line nobody else has a turn
-        subscriber = Subscriber(reader, topics, ticket, after or joined_at, joined_at=joined_at)
+        subscriber = Subscriber(principal, topics, ticket, after or joined_at, joined_at=joined_at)
         self._subscribers.add(subscriber)
         if self.is_draining:
             subscriber.end("shutdown")
         return subscriber
 
     async def refresh(self, subscriber: Subscriber) -> None:
-        """Give the subscriber the rights of this moment, or end its stream if the account is not active any more."""
-        person = await self._people.read(subscriber.reader.id)
-        if person is None or not person.is_active:
+        """Give the subscriber the rights of this moment, or end its stream if they are not signed in any more."""
+        principal = await self._principals.read(subscriber.credential)
+        if principal is None or not principal.is_good(datetime.now(UTC)) or not _may_listen(principal.reader):
             subscriber.end("signed out")
         else:
-            subscriber.reader = person.reader
+            subscriber.reader = principal.reader
 
     def unsubscribe(self, subscriber: Subscriber) -> None:
         self._subscribers.discard(subscriber)

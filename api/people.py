@@ -115,6 +115,7 @@ async def edit_user(
         tier=body.tier,
         leaves_tickets=returns,
     )
+    desk.principals.forget(changed.id)
     if returns:
         await return_tickets(desk, reader, changed.id)
     return _user_out(changed)

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, NamedTuple, cast
 from uuid import uuid4
 
@@ -11,9 +11,10 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 
 from api.state import Desk
+from database.credentials import CredentialId, Principal
 from database.idempotency import RequestKey
 from database.people import PersonRecord
-from domain.access import Reader, ticket_scope
+from domain.access import Audience, Reader, check_permission, ticket_scope
 from domain.errors import InvalidError, TicketNotFoundError, UnauthenticatedError
 from domain.ids import CommandId, PersonId, TicketNumber, command_id_for_key
 from domain.ticket import Ticket
@@ -34,38 +35,46 @@ def _desk(request: Request) -> Desk:
 
 
 class SignedIn(NamedTuple):
-    """Who asks, with the rights of this moment, and until when the token is good."""
+    """Who asks, with the rights of this moment, and until when what they signed in with is good."""
 
-    person: PersonRecord
+    principal: Principal
     reader: Reader
     until: datetime
 
+    @property
+    def person(self) -> PersonRecord:
+        return self.principal.person
 
-class Bearer(NamedTuple):
-    """Whose valid token came with the request, and until when it is good. They may have been locked out since."""
 
-    id: PersonId
+class Presented(NamedTuple):
+    """A credential that came with a request and is genuine; it may have been revoked since."""
+
+    credential: CredentialId
     until: datetime
 
-    def signed_in(self, person: PersonRecord | None) -> SignedIn:
-        """Raises UnauthenticatedError unless they are active."""
-        if person is None or not person.is_active:
-            raise UnauthenticatedError("This account is not active.")
-        return SignedIn(person, person.reader, self.until)
 
-
-async def bearer(
-    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> Bearer:
-    """Raises UnauthenticatedError without a valid token."""
-    if credentials is None:
+async def presented(
+    request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Presented:
+    """Raises UnauthenticatedError without a genuine credential."""
+    if bearer is None:
         raise UnauthenticatedError("Sign in first: send `Authorization: Bearer <access token>`.")
-    return Bearer(*_desk(request).tokens.check(credentials.credentials))
+    return Presented(*_desk(request).tokens.check(bearer.credentials))
 
 
-async def signed_in(request: Request, bearer: Annotated[Bearer, Depends(bearer)]) -> SignedIn:
-    """Raises UnauthenticatedError without a valid token of an active person."""
-    return bearer.signed_in(await _desk(request).people.read(bearer.id))
+async def signed_in(request: Request, presented: Annotated[Presented, Depends(presented)]) -> SignedIn:
+    """Who asks, once the operation's permission is checked.
+
+    Raises UnauthenticatedError without a valid credential of an active person, ForbiddenError when this operation is
+    not for them.
+    """
+    principal = await _desk(request).principals.find(presented.credential)
+    if principal is None or not principal.is_good(datetime.now(UTC)):
+        raise UnauthenticatedError("This sign-in is not valid any more.")
+    reader = principal.reader
+    check_permission(reader, request.scope["route"].name)
+    until = presented.until if principal.expires_at is None else min(presented.until, principal.expires_at)
+    return SignedIn(principal, reader, until)
 
 
 async def reader(signed: Annotated[SignedIn, Depends(signed_in)]) -> Reader:
@@ -104,15 +113,15 @@ def without_password(id: CommandId, body: BaseModel) -> RequestKey:
 
 
 async def command_key(
-    request: Request, bearer: Annotated[Bearer, Depends(bearer)], key: IdempotencyKey = None
+    request: Request, signed: Annotated[SignedIn, Depends(signed_in)], key: IdempotencyKey = None
 ) -> CommandKey:
-    return await _command_key(request, bearer, key)
+    return await _command_key(request, signed.person.id, key)
 
 
-async def _command_key(request: Request, bearer: Bearer, key: str | None) -> CommandKey:
+async def _command_key(request: Request, person: PersonId, key: str | None) -> CommandKey:
     digest = hashlib.sha256(f"{request.method} {request.url.path}\n".encode())
     digest.update(await request.body())
-    id = CommandId(uuid4()) if key is None else command_id_for_key(bearer.id, key)
+    id = CommandId(uuid4()) if key is None else command_id_for_key(person, key)
     return CommandKey(id, digest.hexdigest(), key is not None)
 
 
@@ -136,7 +145,7 @@ class Asked(NamedTuple):
 
     signed: SignedIn
     number: TicketNumber
-    found: Ticket | None
+    found: tuple[Ticket, Audience] | None
     key: CommandKey
     expected: int | None
 
@@ -149,7 +158,14 @@ class Asked(NamedTuple):
 
         Raises TicketNotFoundError when there is none that the reader may see.
         """
-        if self.found is None or not ticket_scope(self.reader).includes(self.found):
+        return self._seen()[0]
+
+    def audience(self) -> Audience:
+        """Whom the ticket concerns. Raises TicketNotFoundError as above."""
+        return self._seen()[1]
+
+    def _seen(self) -> tuple[Ticket, Audience]:
+        if self.found is None or not ticket_scope(self.reader).includes(self.found[1]):
             raise TicketNotFoundError(f"There is no ticket {self.number}.")
         return self.found
 
@@ -157,17 +173,14 @@ class Asked(NamedTuple):
 async def asked(
     request: Request,
     number: Number,
-    bearer: Annotated[Bearer, Depends(bearer)],
+    signed: Annotated[SignedIn, Depends(signed_in)],
     key: IdempotencyKey = None,
     if_match: IfMatch = None,
 ) -> Asked:
-    """All that a command needs of its request, with one trip to the database.
-
-    Raises UnauthenticatedError without a valid token of an active person, and InvalidError.
-    """
-    person, found = await _desk(request).people.read_at(bearer.id, number)
-    signed = bearer.signed_in(person)
-    return Asked(signed, number, found, await _command_key(request, bearer, key), await expected_revision(if_match))
+    """All that a command needs of its request. Raises InvalidError."""
+    found = await _desk(request).tickets.standing(number)
+    own_key = await _command_key(request, signed.person.id, key)
+    return Asked(signed, number, found, own_key, await expected_revision(if_match))
 
 
 InDesk = Annotated[Desk, Depends(desk)]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from api.attendance import Attendance
 from api.feed import Feed
 from api.passwords import Passwords
+from api.principals import Principals
 from api.tokens import AccessTokens
 from database.agent_lives import AgentLifeStore
 from database.agent_performance import PerformanceFigures
@@ -16,6 +17,7 @@ from database.forecasts import ForecastStore
 from database.people import CategoryStore, PeopleStore
 from database.pool import Pool
 from database.rotas import RotaStore
+from database.sessions import SessionStore
 from database.shift_feeds import ShiftFeedStore
 from database.shift_needs import ShiftNeedStore
 from database.shift_plans import ShiftPlanner
@@ -76,6 +78,8 @@ class Desk:
     attendance: Attendance
     feed: Feed
     bell: Bell
+    principals: Principals
+    sessions: SessionStore
     tokens: AccessTokens
     passwords: Passwords
     rules: LifecycleRules

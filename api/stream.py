@@ -86,7 +86,7 @@ async def _blocks(
     reset: bool,
 ) -> AsyncIterator[bytes]:
     """The stream, block by block. It subscribes itself: who is gone before the first block leaves nothing behind."""
-    subscriber = await desk.feed.subscribe(signed.reader, topics, ticket, asked)
+    subscriber = await desk.feed.subscribe(signed.principal, topics, ticket, asked)
     desk.attendance.opened(signed.reader)
     try:
         await desk.feed.refresh(subscriber)  # what changed between signing in and subscribing

@@ -133,6 +133,7 @@ async def add_team_member(team: TeamSlug, person: UUID, desk: InDesk, reader: As
     """Put somebody of the desk into a team; for supervisors. Nothing happens when they are in it."""
     check_supervisor(reader)
     await desk.teams.join(team, PersonId(person), reader)
+    desk.principals.forget(PersonId(person))
     return await _answer(desk, await desk.teams.read(team))
 
 
@@ -141,6 +142,7 @@ async def remove_team_member(team: TeamSlug, person: UUID, desk: InDesk, reader:
     """Take somebody out of a team; for supervisors. They keep the tickets that they have."""
     check_supervisor(reader)
     await desk.teams.leave(team, PersonId(person), reader)
+    desk.principals.forget(PersonId(person))
     return await _answer(desk, await desk.teams.read(team))
 
 

@@ -57,7 +57,7 @@ async def add_reply(asked: Ask, body: NewReply, desk: InDesk) -> Response:
     reader, ticket, number = asked.reader, asked.ticket(), asked.number
     text = text_id_of(asked.key, number)
     command = AddReply(text_id=text, internal=body.internal)
-    check_command(reader, command, ticket)
+    check_command(reader, command, asked.audience())
     await desk.tickets.add_text(text, number, reader.id, None, body.body)
     receipt = await send(desk, reader, ticket, command, asked.key, asked.expected)
     reply = ReplyOut(
@@ -174,6 +174,6 @@ async def _do(command: TicketCommand, asked: Asked, desk: Desk) -> Response:
         ticket = asked.ticket()
     except TicketNotFoundError:
         return await answer_again(desk, reader, asked.number, asked.key)
-    check_command(reader, command, ticket)
+    check_command(reader, command, asked.audience())
     await send(desk, reader, ticket, command, asked.key, asked.expected)
     return await changed(desk, reader, asked.number)

@@ -274,7 +274,7 @@ def spoken_ticket(record: TicketRecord, reader: Reader, now: datetime, calendars
         "sla_state": sla_state(record.sla),
         "next_due_at": record.ticket.next_due_at,
         "sla": spoken_clocks(record, reader, now, calendars),
-        "allowed_transitions": allowed_statuses(reader, record, now),
+        "allowed_transitions": allowed_statuses(reader, record, record, now),
         "revision": record.revision,
         "created_at": record.created_at,
         "updated_at": record.updated_at,

@@ -153,7 +153,7 @@ async def open_ticket(body: NewTicket, desk: InDesk, signed: Signed, key: Key) -
     if made.fingerprint != key.fingerprint:
         raise IdempotencyKeyReusedError("This Idempotency-Key came with another request before.")
     if made.is_new and command.requester_id == reader.id:
-        record = opened_record(change, body.title, body.description, signed.person.name)
+        record = opened_record(change, body.title, body.description, signed.person.name, signed.person.organisation)
     else:
         record = await desk.tickets.read_as_of(made.number, 1) or _raise_not_found(made.number)
     location = f"/api/tickets/{made.number}"

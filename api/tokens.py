@@ -7,13 +7,13 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from uuid import UUID
 
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 from joserfc.jwt import JWTClaimsRegistry
 
+from database.credentials import CredentialId
 from domain.errors import UnauthenticatedError
 from domain.ids import PersonId
 
@@ -50,33 +50,39 @@ class AccessTokens:
             iss={"essential": True, "value": ISSUER},
             aud={"essential": True, "value": ISSUER},
             sub={"essential": True},
+            sid={"essential": True},
             exp={"essential": True},
         )
 
-    def make(self, person: PersonId) -> str:
+    def make(self, person: PersonId, credential: CredentialId) -> str:
+        """A token of somebody who signed in with this credential, and good for no longer than that is."""
         now = datetime.now(UTC)
         claims = {
             "iss": ISSUER,
             "aud": ISSUER,
             "sub": str(person),
+            "sid": str(credential),
             "iat": int(now.timestamp()),
             "exp": int((now + self.lifetime).timestamp()),
         }
         return jwt.encode({"alg": ALGORITHM, "typ": TOKEN_TYPE}, claims, self._key, algorithms=[ALGORITHM])
 
-    def check(self, token: str) -> tuple[PersonId, datetime]:
-        """Whose token it is, and when it ends. Raises UnauthenticatedError for anything but a valid one of ours."""
-        person, until = self._verified(token)
+    def check(self, token: str) -> tuple[CredentialId, datetime]:
+        """By which credential the token was got, and when it ends.
+
+        Raises UnauthenticatedError for anything but a valid one of ours.
+        """
+        credential, until = self._verified(token)
         if until <= datetime.now(UTC):
             raise UnauthenticatedError("The access token has expired; sign in again.")
-        return person, until
+        return credential, until
 
-    def _verify(self, token: str) -> tuple[PersonId, datetime]:
+    def _verify(self, token: str) -> tuple[CredentialId, datetime]:
         try:
             parsed = jwt.decode(token, self._key, algorithms=[ALGORITHM])
             self._claims.validate(parsed.claims)
             if parsed.header.get("typ") != TOKEN_TYPE:
                 raise UnauthenticatedError("This is no access token.")
-            return PersonId(UUID(parsed.claims["sub"])), datetime.fromtimestamp(parsed.claims["exp"], UTC)
+            return CredentialId.parse(parsed.claims["sid"]), datetime.fromtimestamp(parsed.claims["exp"], UTC)
         except (JoseError, ValueError, TypeError, AttributeError) as error:
             raise UnauthenticatedError("The access token is not valid or has expired; sign in again.") from error

@@ -170,13 +170,14 @@ async def _made(desk: Desk, reader: Reader, key: CommandKey, move: MoveOut) -> M
     Raises EngineUnavailableError.
     """
     number = TicketNumber(move.ticket)
-    ticket = await desk.tickets.state(number)
-    if ticket is None:
+    standing = await desk.tickets.standing(number)
+    if standing is None:
         return _with(move, "refused", "ticket_not_found", f"There is no ticket {number}.")
+    ticket, audience = standing
     command = AssignTicket(assignee_id=PersonId(move.to.id))
     own_key = key._replace(id=command_id_for_move(key.id, ticket.number))
     try:
-        check_command(reader, command, ticket)
+        check_command(reader, command, audience)
         await send(desk, reader, ticket, command, own_key, move.revision)
     except CommandPendingError as error:
         location = f"/api/tickets/{number}/commands/{error.command}"

@@ -14,6 +14,8 @@ START_BELL = "start_requested"
 """The channel that says "a workflow is to be started"."""
 DISPATCH_BELL = "dispatch_asked"
 """The channel that says "a team's dispatcher is to look again"; it carries the team."""
+ACCESS_BELL = "access_changed"
+"""The channel that says "somebody's rights, or what they sign in with, changed"; it carries the person's id."""
 CALL_DISPATCHERS = f"""
 (select count(pg_notify('{DISPATCH_BELL}', team)) from team_members where person_id = $1)
 """

@@ -74,6 +74,8 @@ class EventRecord(NamedTuple):
     requester_id: PersonId | None
     assignee_id: PersonId | None
     person_name: str | None
+    organisation: Slug | None
+    watcher_ids: list[PersonId] | None
 
 
 class TimelineRecord(NamedTuple):
@@ -97,9 +99,10 @@ _AFTER = """
 select e.xid::text::bigint as xid, e.id, e.topic, e.type, e.at, e.ticket_number, e.revision, e.actor_kind,
     e.actor_id, p.name as actor_name, e.internal, e.data, n.name as assignee_name, r.name as requester_name,
     x.title, e.person_id, case when e.topic = 'queue' then e.data ->> 'team' else t.team end as team, t.requester_id,
-    t.assignee_id, s.name as person_name
+    t.assignee_id, s.name as person_name, q.organisation, t.watcher_ids
 from events e
 left join tickets t on t.number = e.ticket_number
+left join people q on q.id = t.requester_id
 left join people s on s.id = e.person_id
 left join people p on p.id = e.actor_id
 left join people n on n.id = (e.data ->> 'assignee_id')::uuid

@@ -1,20 +1,20 @@
 """People, and categories."""
 
-from typing import Any, NamedTuple
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
 from uuid import UUID, uuid4
 
 import asyncpg
 
 from database.agent_rows import OWNED
-from database.bell import BELL, CALL_DISPATCHERS
+from database.bell import ACCESS_BELL, BELL, CALL_DISPATCHERS
 from database.idempotency import RequestKey, create_once
 from database.pool import Connection, Pool
-from database.ticket_rows import SELECT, ticket_of
 from domain.access import Reader
 from domain.errors import AgentOwnsTicketsError, AlreadyExistsError, NotFoundError, UnknownReferenceError
-from domain.ids import PersonId, TicketNumber
+from domain.ids import PersonId
 from domain.people import Role
-from domain.ticket import Slug, Ticket
+from domain.ticket import Slug
 
 DEFAULT_TIER: Slug = "standard"
 NAMED_TICKETS = 20
@@ -28,12 +28,23 @@ class PersonRecord(NamedTuple):
     role: Role
     teams: tuple[Slug, ...]
     is_active: bool
-    password_hash: str
-    tier: Slug = DEFAULT_TIER
+    password_hash: str | None
+    """None: there is no password to sign in with."""
+    tier: Slug
+    kind: Literal["person", "service"]
+    organisation: Slug | None
+    sees_organisation: bool
+    email_verified_at: datetime | None
 
     @property
     def reader(self) -> Reader:
-        return Reader(id=self.id, role=self.role, teams=frozenset(self.teams))
+        return Reader(
+            id=self.id,
+            role=self.role,
+            teams=frozenset(self.teams),
+            organisation=self.organisation if self.sees_organisation else None,
+            is_service=self.kind == "service",
+        )
 
 
 class NamedSlug(NamedTuple):
@@ -43,19 +54,19 @@ class NamedSlug(NamedTuple):
     name: str
 
 
-_COLUMNS = """
+PERSON = """
 p.id, p.email, p.name, p.role,
     array(select m.team from team_members m where m.person_id = p.id order by m.team) as teams,
-    p.is_active, p.password_hash, p.tier
+    p.is_active, p.password_hash, p.tier, p.kind, p.organisation, p.sees_organisation, p.email_verified_at
 """
-_SELECT = f"select {_COLUMNS} from people p"
-_SELECT_AT = f"select {_COLUMNS}, {SELECT} from people p left join tickets t on t.number = $2 where p.id = $1"
+"""SQL: the columns of a PersonRecord, of `people p`."""
+_SELECT = f"select {PERSON} from people p"
 _CHANGED = f"""
 with event as (
     insert into events (topic, type, at, actor_kind, actor_id, actor_role, internal, person_id, data)
     values ('people', 'person.changed', now(), 'person', $2, $3, true, $1, '{{}}')
 )
-select pg_notify('{BELL}', ''), {CALL_DISPATCHERS}
+select pg_notify('{BELL}', ''), pg_notify('{ACCESS_BELL}', $1::uuid::text), {CALL_DISPATCHERS}
 """
 
 
@@ -67,25 +78,18 @@ class PeopleStore:
 
     async def read(self, person: PersonId) -> PersonRecord | None:
         row = await self._pool.fetchrow(f"{_SELECT} where p.id = $1", person)
-        return None if row is None else _person(row)
-
-    async def read_at(self, person: PersonId, number: TicketNumber) -> tuple[PersonRecord | None, Ticket | None]:
-        """A person, and how a ticket stands: what a command is checked by, at one moment and in one trip."""
-        row = await self._pool.fetchrow(_SELECT_AT, person, number)
-        if row is None:
-            return None, None
-        return _person(row), None if row["number"] is None else ticket_of(row)
+        return None if row is None else person_of(row)
 
     async def find_by_email(self, email: str) -> PersonRecord | None:
         row = await self._pool.fetchrow(f"{_SELECT} where lower(p.email) = lower($1)", email)
-        return None if row is None else _person(row)
+        return None if row is None else person_of(row)
 
     async def page(self, after: PersonId | None, limit: int) -> list[PersonRecord]:
         """People in the order of their ids."""
         rows = await self._pool.fetch(
             f"{_SELECT} where $1::uuid is null or p.id > $1 order by p.id limit $2", after, limit
         )
-        return [_person(row) for row in rows]
+        return [person_of(row) for row in rows]
 
     async def add(
         self,
@@ -141,7 +145,7 @@ class PeopleStore:
             row = await connection.fetchrow(f"{_SELECT} where p.id = $1", person)
         if row is None:
             raise NotFoundError("There is no such person.")
-        return _person(row)
+        return person_of(row)
 
     async def set_password(self, person: PersonId, password_hash: str) -> None:
         await self._pool.execute(
@@ -269,7 +273,7 @@ async def _set_teams(connection: Connection, person: PersonId, teams: tuple[Slug
         raise UnknownReferenceError("There is no such team.") from error
 
 
-def _person(row: asyncpg.Record) -> PersonRecord:
-    """The person from the first columns of a row."""
-    id, email, name, role, teams, is_active, password_hash, tier = row[: len(PersonRecord._fields)]
-    return PersonRecord(id, email, name, Role(role), tuple(teams), is_active, password_hash, tier)
+def person_of(row: asyncpg.Record) -> PersonRecord:
+    """The person from a row that begins with PERSON; further columns are ignored."""
+    record = PersonRecord._make(row[: len(PersonRecord._fields)])
+    return record._replace(role=Role(record.role), teams=tuple(record.teams))

@@ -120,7 +120,11 @@ def _in_scope(scope: TicketScope, arguments: _Arguments) -> str:
     if scope.everything:
         return "true"
     person = arguments.add(scope.person)
-    mine = f"t.requester_id = {person}"
+    mine = f"t.requester_id = {person} or t.watcher_ids @> array[{person}::uuid]"
+    if scope.organisation is not None:
+        organisation = arguments.add(scope.organisation)
+        mine += f" or t.requester_id in (select id from people where organisation = {organisation})"
+    mine = f"({mine})"
     if not scope.unrouted:
         return mine
     teams = arguments.add(sorted(scope.teams))

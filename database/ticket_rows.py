@@ -59,6 +59,8 @@ class TicketRecord(NamedTuple):
     description: str
     requester_name: str
     assignee_name: str | None
+    organisation: Slug | None
+    """The requester's, as of today."""
 
     @property
     def ticket(self) -> Ticket:
@@ -66,7 +68,9 @@ class TicketRecord(NamedTuple):
         return _ticket(dict(zip(COLUMNS, self, strict=False)))
 
 
-RECORD_SELECT = f"{SELECT}, w.title, w.body as description, r.name as requester_name, a.name as assignee_name"
+RECORD_SELECT = (
+    f"{SELECT}, w.title, w.body as description, r.name as requester_name, a.name as assignee_name, r.organisation"
+)
 RECORD_FROM = """
     from tickets t
     join ticket_texts w on w.id = t.wording_id
@@ -99,10 +103,12 @@ def record_from(ticket: Ticket, names: asyncpg.Record) -> TicketRecord:
     return TicketRecord(*fields_of(ticket), *names.values())
 
 
-def opened_record(change: TicketChange, title: str, description: str, requester_name: str) -> TicketRecord:
+def opened_record(
+    change: TicketChange, title: str, description: str, requester_name: str, organisation: Slug | None
+) -> TicketRecord:
     """The record of a ticket that was stored just now, so that it need not be read back."""
     ticket = opened(change.number, cast(TicketOpened, change.events[0]), change.at)
-    return TicketRecord._make((*fields_of(ticket), title, description, requester_name, None))
+    return TicketRecord._make((*fields_of(ticket), title, description, requester_name, None, organisation))
 
 
 def _ticket(values: dict[str, Any]) -> Ticket:

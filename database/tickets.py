@@ -25,6 +25,7 @@ from database.ticket_rows import (
     ticket_of,
 )
 from database.ticket_statements import ASSIGNABLE, DONE, LOAD, OPEN, OPENED_ROW, record_statement
+from domain.access import Audience
 from domain.dispatch_calls import calls_dispatcher, freed_by
 from domain.errors import (
     AssigneeUnavailableError,
@@ -161,6 +162,18 @@ class TicketStore:
         row = await self._pool.fetchrow(f"select {RECORD_SELECT} {RECORD_FROM} where t.number = $1", number)
         return None if row is None else record_of(row)
 
+    async def standing(self, number: TicketNumber) -> tuple[Ticket, Audience] | None:
+        """How a ticket stands and whom it concerns, without wording and names: what a command is checked by."""
+        row = await self._pool.fetchrow(
+            f"select {SELECT}, r.organisation from tickets t join people r on r.id = t.requester_id "
+            "where t.number = $1",
+            number,
+        )
+        if row is None:
+            return None
+        ticket = ticket_of(row)
+        return ticket, Audience.of(ticket, row["organisation"])
+
     async def read_as_of(self, number: TicketNumber, revision: int) -> TicketRecord | None:
         """One ticket as it was after `revision` events, rebuilt from them."""
         rows = await self._pool.fetch(
@@ -172,7 +185,7 @@ class TicketStore:
             return None
         ticket = rebuild(number, [(TICKET_EVENT.validate_json(row["data"]), row["at"]) for row in rows])
         names = await self._pool.fetchrow(
-            "select w.title, w.body as description, r.name as requester_name, a.name as assignee_name "
+            "select w.title, w.body as description, r.name as requester_name, a.name as assignee_name, r.organisation "
             "from ticket_texts w join people r on r.id = $2 left join people a on a.id = $3 where w.id = $1",
             ticket.wording_id,
             ticket.requester_id,

@@ -1,5 +1,6 @@
 """Who may see and do what. The one place that decides; routes, lists and the stream ask it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -9,7 +10,8 @@ from domain.errors import ForbiddenError
 from domain.ids import PersonId
 from domain.lifecycle import HasStatus, allowed_transitions
 from domain.people import Actor, Role
-from domain.ticket import Slug, Status
+from domain.permissions import ADMINS, DESK, PERMISSIONS, SUPERVISORS, Permission, Scope
+from domain.ticket import Slug, Status, Ticket
 from domain.ticket_commands import (
     AddReply,
     AdvanceMoment,
@@ -24,21 +26,31 @@ from domain.ticket_commands import (
 
 
 class Reader(BaseModel):
-    """A signed-in person with the role and teams of this moment."""
+    """A signed-in person, or a service account, with the role and teams of this moment."""
 
     model_config = ConfigDict(frozen=True)
 
     id: PersonId
     role: Role
     teams: frozenset[Slug] = frozenset()
+    organisation: Slug | None = None
+    """The organisation whose tickets they may all see; None for whoever sees their own only."""
+    scopes: frozenset[Scope] | None = None
+    """What their credential is limited to; None: to nothing."""
+    is_service: bool = False
 
     @property
     def actor(self) -> Actor:
-        return Actor.person(self.id, self.role)
+        return Actor.service(self.id, self.role) if self.is_service else Actor.person(self.id, self.role)
 
 
 class HasAudience(Protocol):
     """What decides who sees a ticket."""
+
+    @property
+    def organisation(self) -> Slug | None: ...
+    @property
+    def watcher_ids(self) -> Sequence[PersonId]: ...
 
     @property
     def team(self) -> Slug | None: ...
@@ -48,8 +60,24 @@ class HasAudience(Protocol):
     def assignee_id(self) -> PersonId | None: ...
 
 
+class Audience(NamedTuple):
+    """Whom a ticket concerns."""
+
+    organisation: Slug | None
+    """The requester's, as of today."""
+    team: Slug | None
+    requester_id: PersonId
+    assignee_id: PersonId | None
+    watcher_ids: Sequence[PersonId]
+
+    @classmethod
+    def of(cls, ticket: Ticket, organisation: Slug | None) -> "Audience":
+        return cls(organisation, ticket.team, ticket.requester_id, ticket.assignee_id, ticket.watcher_ids)
+
+
 class TicketScope(NamedTuple):
-    """The tickets that a person may see: all of them, or their own, their teams' and (for the desk) the unrouted.
+    """The tickets that a person may see: all of them, or their own, those they watch, their organisation's, their
+    teams' and (for the desk) the unrouted.
 
     The database compiles it to SQL; `includes` says the same of one ticket.
     """
@@ -59,15 +87,23 @@ class TicketScope(NamedTuple):
     teams: frozenset[Slug]
     unrouted: bool
     """Whether tickets without a team are seen."""
+    organisation: Slug | None = None
 
     def includes(self, ticket: HasAudience) -> bool:
-        if self.everything or ticket.requester_id == self.person:
+        if self.everything or ticket.requester_id == self.person or self.person in ticket.watcher_ids:
+            return True
+        if self.organisation is not None and ticket.organisation == self.organisation:
             return True
         if not self.unrouted:
             return False
         return ticket.assignee_id == self.person or ticket.team is None or ticket.team in self.teams
 
 
+_REFUSED_ROLES = {
+    DESK: "Only the desk may see or do this.",
+    SUPERVISORS: "Only a supervisor may do this.",
+    ADMINS: "Only an admin may do this.",
+}
 _REQUESTER_MAY_EDIT = {"type", "wording_id", "previous_wording_id", "priority", "category", "due_at", "clear"}
 _REQUESTER_MAY_SET = (Status.OPEN, Status.RESOLVED, Status.CLOSED)
 
@@ -79,7 +115,18 @@ def ticket_scope(reader: Reader) -> TicketScope:
         person=reader.id,
         teams=reader.teams if reader.role.is_desk else frozenset(),
         unrouted=reader.role.is_desk,
+        organisation=reader.organisation,
     )
+
+
+def check_permission(reader: Reader, operation: str) -> None:
+    """Raises ForbiddenError when the reader's role, or the scopes of their credential, do not reach to an operation of
+    the API; one that is not in the table reaches nobody."""
+    permission = PERMISSIONS.get(operation, Permission(frozenset(), None))
+    if reader.role not in permission.roles:
+        raise ForbiddenError(_REFUSED_ROLES.get(permission.roles, "This is open to nobody."))
+    if reader.scopes is not None and permission.scope is not None and permission.scope not in reader.scopes:
+        raise ForbiddenError(f"This credential has no scope {permission.scope}.")
 
 
 def teams_with_figures(reader: Reader) -> frozenset[Slug] | None:
@@ -92,14 +139,15 @@ def teams_with_figures(reader: Reader) -> frozenset[Slug] | None:
 
 
 def may_see_internal(reader: Reader, ticket: HasAudience) -> bool:
-    """Internal notes are the desk's. A desk person reads their own ticket in another team's queue as its requester."""
+    """Internal notes are the desk's: its team's, and of those whom somebody of it made watch the ticket.
+
+    A desk person reads their own ticket in another team's queue as its requester.
+    """
     if reader.role is not Role.AGENT:
         return reader.role.is_desk
-    return ticket.team is None or ticket.team in reader.teams or ticket.assignee_id == reader.id
-
-
-class HasAudienceAndStatus(HasAudience, HasStatus, Protocol):
-    """A ticket, or its record."""
+    if ticket.team is None or ticket.team in reader.teams or ticket.assignee_id == reader.id:
+        return True
+    return reader.id in ticket.watcher_ids and reader.id != ticket.requester_id
 
 
 def may_see_queue(reader: Reader, team: Slug | None) -> bool:
@@ -109,10 +157,12 @@ def may_see_queue(reader: Reader, team: Slug | None) -> bool:
     return reader.role.is_desk
 
 
-def allowed_statuses(reader: Reader, ticket: HasAudienceAndStatus, now: datetime) -> tuple[Status, ...]:
+def allowed_statuses(reader: Reader, ticket: HasStatus, audience: HasAudience, now: datetime) -> tuple[Status, ...]:
     """The statuses that this reader may set now."""
     legal = allowed_transitions(ticket, now)
-    return legal if may_see_internal(reader, ticket) else tuple(s for s in legal if s in _REQUESTER_MAY_SET)
+    if may_see_internal(reader, audience):
+        return legal
+    return tuple(s for s in legal if s in _REQUESTER_MAY_SET) if audience.requester_id == reader.id else ()
 
 
 def check_open(reader: Reader, command: OpenTicket) -> None:
@@ -126,7 +176,8 @@ def check_command(reader: Reader, command: TicketCommand, ticket: HasAudience) -
 
     Whoever sees a ticket as desk may do every command, except that only supervisors and admins cancel or advance what
     is to come, and give somebody else more than they can carry; its requester may write, reopen, resolve, close what is
-    resolved, and edit the wording, priority, category and due date.
+    resolved, and edit the wording, priority, category and due date; whoever watches it, or belongs to the requester's
+    organisation, may write.
     """
     if isinstance(command, CancelMoment | AdvanceMoment | OfferTicket):
         check_supervisor(reader)
@@ -137,6 +188,8 @@ def check_command(reader: Reader, command: TicketCommand, ticket: HasAudience) -
     match command:
         case AddReply(internal=False):
             return
+        case _ if reader.id != ticket.requester_id:
+            raise ForbiddenError("Only the requester and the desk may do this.")
         case ChangeStatus(status=status) if status in _REQUESTER_MAY_SET:
             return
         case EditTicket():

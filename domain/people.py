@@ -21,7 +21,8 @@ class Role(StrEnum):
 
 
 class Actor(BaseModel):
-    """Whoever acts on a ticket. A person carries id and role; all others have neither."""
+    """Whoever acts on a ticket. A person carries id and role, and so does the account of a service, which is an
+    integration that signs in; all others have neither."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,6 +38,10 @@ class Actor(BaseModel):
     @classmethod
     def person(cls, person: PersonId, role: Role) -> "Actor":
         return cls(kind="person", id=person, role=role)
+
+    @classmethod
+    def service(cls, account: PersonId, role: Role) -> "Actor":
+        return cls(kind="integration", id=account, role=role)
 
 
 TIMER = Actor(kind="timer")

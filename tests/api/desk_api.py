@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +13,9 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.problems import MEDIA_TYPE
 from api.state import Desk
+from database.credentials import CredentialId
 from database.people import PersonRecord
+from domain.ids import PersonId
 from operations.seed import PEOPLE, seed
 from settings import Settings
 
@@ -28,6 +31,7 @@ class ApiDesk:
     app: FastAPI
     settings: Settings
     people: dict[str, PersonRecord]
+    sessions: dict[str, CredentialId]
 
     @property
     def parts(self) -> Desk:
@@ -35,7 +39,11 @@ class ApiDesk:
         return desk
 
     def token(self, name: str) -> str:
-        return self.parts.tokens.make(self.people[name].id)
+        return self.parts.tokens.make(self.people[name].id, self.sessions[name])
+
+    async def token_of(self, person: PersonId) -> str:
+        """A token of somebody who has just signed in."""
+        return self.parts.tokens.make(person, await signed_in(self.parts, person))
 
     def headers(self, name: str) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token(name)}"}
@@ -65,7 +73,14 @@ async def seeded_desk(settings: Settings) -> AsyncIterator[ApiDesk]:
         desk: Desk = app.state.desk
         await desk.pool.execute(f"alter sequence ticket_numbers restart with {uuid4().int % 2**40 + 2**20}")
         found = await desk.people.page(None, len(PEOPLE))
-        yield ApiDesk(app, settings, {PERSON_NAMES[person.email]: person for person in found})
+        people = {PERSON_NAMES[person.email]: person for person in found}
+        sessions = {name: await signed_in(desk, person.id) for name, person in people.items()}
+        yield ApiDesk(app, settings, people, sessions)
+
+
+async def signed_in(desk: Desk, person: PersonId) -> CredentialId:
+    """A session of theirs."""
+    return await desk.sessions.open(person, datetime.now(UTC) + timedelta(days=1))
 
 
 async def opened(client: httpx2.AsyncClient, **fields: Any) -> dict[str, Any]:

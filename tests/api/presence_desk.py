@@ -48,7 +48,7 @@ async def member(api: ApiDesk, app: Any = None) -> AsyncIterator[Member]:
     person = await api.parts.people.add(
         f"{uuid4()}@example.com", name, Role.AGENT, password_hash="", teams=("support",)
     )
-    headers = {"Authorization": f"Bearer {api.parts.tokens.make(person.id)}"}
+    headers = {"Authorization": f"Bearer {await api.token_of(person.id)}"}
     async with httpx2.AsyncClient(
         transport=httpx2.ASGITransport(app or api.app), base_url=BASE, headers=headers
     ) as client:

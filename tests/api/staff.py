@@ -22,7 +22,7 @@ async def signed_in(api: ApiDesk, agent: dict[str, Any]) -> dict[str, str]:
     """The headers of an agent."""
     person = await api.parts.people.find_by_email(agent["email"])
     assert person is not None
-    return {"Authorization": f"Bearer {api.parts.tokens.make(person.id)}"}
+    return {"Authorization": f"Bearer {await api.token_of(person.id)}"}
 
 
 async def given(supervisor: httpx2.AsyncClient, agent: dict[str, Any], **fields: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import base64
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import httpx2
 import pytest
@@ -97,6 +98,7 @@ def _claims(person: str, **changes: Any) -> dict[str, Any]:
         "iss": ISSUER,
         "aud": ISSUER,
         "sub": person,
+        "sid": f"session:{uuid4()}",
         "iat": int(now.timestamp()),
         "exp": int((now + timedelta(hours=1)).timestamp()),
     }
@@ -127,15 +129,18 @@ def _bad_tokens(api: ApiDesk) -> dict[str, str]:
             {"alg": "HS256", "typ": TOKEN_TYPE}, _claims(str(person)), OctKey.import_key(public), algorithms=["HS256"]
         ),
         "another key": signed(_claims(str(person)), other),
-        "expired": AccessTokens(ours, timedelta(seconds=-1)).make(person),
+        "expired": AccessTokens(ours, timedelta(seconds=-1)).make(person, api.sessions["admin"]),
         "without an end": signed(_claims(str(person), exp=None)),
         "another issuer": signed(_claims(str(person), iss="somebody")),
         "another audience": signed(_claims(str(person), aud="somebody")),
         "another kind of token": signed(_claims(str(person)), typ="JWT"),
         "of nobody": signed(_claims(str(person), sub=None)),
-        "of no id": signed(_claims("admin")),
-        "of a number": signed(_claims(str(person), sub=7)),
-        "of a stranger": signed(_claims("00000000-0000-4000-8000-000000000000")),
+        "of no session": signed(_claims(str(person), sid=None)),
+        "of no id": signed(_claims(str(person), sid="session:admin")),
+        "of no kind": signed(_claims(str(person), sid=str(uuid4()))),
+        "of a number": signed(_claims(str(person), sid=7)),
+        "of a session that nobody has": signed(_claims(str(person))),
+        "of a key that nobody has": signed(_claims(str(person), sid=f"key:{uuid4()}")),
         "header is a list": f"{_encoded([])}.{payload}.{signature}",
         "very long": "a" * 20_000,
     }
@@ -196,7 +201,7 @@ async def test_the_key_is_kept_and_only_its_owner_may_read_it(api: ApiDesk) -> N
 
     assert path.stat().st_mode & 0o777 == 0o600
     again = AccessTokens(load_or_make_key(path), timedelta(minutes=1))
-    assert again.check(api.token("agent"))[0] == api.people["agent"].id
+    assert again.check(api.token("agent"))[0] == api.sessions["agent"]
 
 
 async def test_without_signing_in_nothing_is_told(api: ApiDesk, nobody: httpx2.AsyncClient) -> None:

@@ -363,7 +363,7 @@ async def test_a_ticket_that_leaves_the_team_leaves_the_stream(
 
 async def test_a_stream_ends_with_its_token(api: ApiDesk, server: StreamServer) -> None:
     key = load_or_make_key(api.settings.token_key_path)
-    token = AccessTokens(key, timedelta(seconds=2)).make(api.people["agent"].id)
+    token = AccessTokens(key, timedelta(seconds=2)).make(api.people["agent"].id, api.sessions["agent"])
 
     async with server.listen({"Authorization": f"Bearer {token}"}) as stream:
         bye = (await stream.until_end())[-1]

@@ -186,7 +186,7 @@ async def test_a_rebalance_moves_tickets_and_a_repeat_moves_nothing_twice(team: 
 
 async def test_what_its_owner_has_begun_moves_only_when_it_is_asked_for(team: Team) -> None:
     numbers = await team.given(team.one, 2)
-    token = team.api.parts.tokens.make(team.one)
+    token = await team.api.token_of(team.one)
     async with team.api.client() as owner:
         owner.headers["Authorization"] = f"Bearer {token}"
         for number in numbers:

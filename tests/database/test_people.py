@@ -7,11 +7,8 @@ import pytest
 from database.events import EventLog
 from database.idempotency import RequestKey
 from database.people import CategoryStore, PeopleStore
-from database.tickets import TicketStore
 from domain.errors import AlreadyExistsError, IdempotencyKeyReusedError, NotFoundError, UnknownReferenceError
-from domain.ids import TicketNumber
 from domain.people import Role
-from tests.database.storing import stored_ticket
 from tests.factories import (
     ADMIN,
     AGENT,
@@ -32,16 +29,6 @@ async def test_a_person_is_read_with_role_and_teams(people: PeopleStore) -> None
     assert (agent.name, agent.role, agent.teams, agent.is_active) == ("agent", Role.AGENT, ("support",), True)
     assert agent.reader == reader(AGENT)
     assert await people.read(person_id("nobody")) is None
-
-
-async def test_a_person_is_read_together_with_the_ticket_that_they_ask_for(
-    people: PeopleStore, store: TicketStore
-) -> None:
-    ticket = await stored_ticket(store)
-
-    assert await people.read_at(AGENT, ticket.number) == (await people.read(AGENT), ticket)
-    assert await people.read_at(AGENT, TicketNumber(999_999)) == (await people.read(AGENT), None)
-    assert await people.read_at(person_id("nobody"), ticket.number) == (None, None)
 
 
 async def test_an_address_is_one_however_it_is_written(people: PeopleStore) -> None:

@@ -1,11 +1,12 @@
 """Who may see and do what, as a matrix of people, tickets and commands."""
 
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from domain.access import (
+    Audience,
     Reader,
     allowed_statuses,
     check_admin,
@@ -51,10 +52,18 @@ class Relation(NamedTuple):
     requester: PersonId
     team: Slug | None
     assignee: PersonId | None
+    watcher: PersonId | None = None
+    organisation: Slug | None = None
+
+    def ticket(self, **fields: Any) -> Ticket:
+        watchers = () if self.watcher is None else (self.watcher,)
+        return ticket(
+            requester_id=self.requester, team=self.team, assignee_id=self.assignee, watcher_ids=watchers, **fields
+        )
 
     @property
-    def ticket(self) -> Ticket:
-        return ticket(requester_id=self.requester, team=self.team, assignee_id=self.assignee)
+    def audience(self) -> Audience:
+        return Audience.of(self.ticket(), self.organisation)
 
 
 RELATIONS = {
@@ -67,9 +76,13 @@ RELATIONS = {
     "assigned to me in my team": Relation(OTHER_REQUESTER, "support", ME),
     "assigned to me in another team": Relation(OTHER_REQUESTER, "billing", ME),
     "a stranger's": Relation(OTHER_REQUESTER, "billing", OTHER_AGENT),
+    "watched by me": Relation(OTHER_REQUESTER, "billing", OTHER_AGENT, watcher=ME),
+    "mine, and watched by me": Relation(ME, "billing", OTHER_AGENT, watcher=ME),
+    "my organisation's": Relation(OTHER_REQUESTER, "billing", OTHER_AGENT, organisation="acme"),
+    "another organisation's": Relation(OTHER_REQUESTER, "billing", OTHER_AGENT, organisation="globex"),
 }
 
-NONE, WRITES, DESK = "does not see it", "sees it as its requester", "sees it as desk"
+NONE, REPLIES, WRITES, DESK = "does not see it", "sees it and may reply", "sees it as its requester", "sees it as desk"
 
 MATRIX: dict[str, dict[Role, str]] = {
     "mine, unrouted": {Role.REQUESTER: WRITES, Role.AGENT: DESK, Role.SUPERVISOR: DESK, Role.ADMIN: DESK},
@@ -81,6 +94,10 @@ MATRIX: dict[str, dict[Role, str]] = {
     "assigned to me in my team": {Role.REQUESTER: NONE, Role.AGENT: DESK, Role.SUPERVISOR: DESK, Role.ADMIN: DESK},
     "assigned to me in another team": {Role.REQUESTER: NONE, Role.AGENT: DESK, Role.SUPERVISOR: DESK, Role.ADMIN: DESK},
     "a stranger's": {Role.REQUESTER: NONE, Role.AGENT: NONE, Role.SUPERVISOR: DESK, Role.ADMIN: DESK},
+    "watched by me": {Role.REQUESTER: REPLIES, Role.AGENT: DESK, Role.SUPERVISOR: DESK, Role.ADMIN: DESK},
+    "mine, and watched by me": {Role.REQUESTER: WRITES, Role.AGENT: WRITES, Role.SUPERVISOR: DESK, Role.ADMIN: DESK},
+    "my organisation's": {Role.REQUESTER: REPLIES, Role.AGENT: REPLIES, Role.SUPERVISOR: DESK, Role.ADMIN: DESK},
+    "another organisation's": {Role.REQUESTER: NONE, Role.AGENT: NONE, Role.SUPERVISOR: DESK, Role.ADMIN: DESK},
 }
 """What a ticket that is so related to me is to me, by my role. A requester keeps no team from former days."""
 
@@ -137,12 +154,12 @@ FOR_THE_DESK: dict[str, TicketCommand] = {
 
 
 def me(role: Role) -> Reader:
-    return Reader(id=ME, role=role, teams=frozenset({"support"}))
+    return Reader(id=ME, role=role, teams=frozenset({"support"}), organisation="acme")
 
 
-def is_permitted(reader: Reader, command: TicketCommand, ticket: Ticket) -> bool:
+def is_permitted(reader: Reader, command: TicketCommand, audience: Audience) -> bool:
     try:
-        check_command(reader, command, ticket)
+        check_command(reader, command, audience)
     except ForbiddenError:
         return False
     return True
@@ -150,37 +167,37 @@ def is_permitted(reader: Reader, command: TicketCommand, ticket: Ticket) -> bool
 
 @pytest.mark.parametrize(("role", "relation", "sight"), CELLS)
 def test_who_sees_a_ticket(role: Role, relation: str, sight: str) -> None:
-    assert ticket_scope(me(role)).includes(RELATIONS[relation].ticket) is (sight != NONE)
+    assert ticket_scope(me(role)).includes(RELATIONS[relation].audience) is (sight != NONE)
 
 
 @pytest.mark.parametrize(("role", "relation", "sight"), CELLS)
 def test_only_who_sees_a_ticket_as_desk_reads_its_notes(role: Role, relation: str, sight: str) -> None:
-    assert may_see_internal(me(role), RELATIONS[relation].ticket) is (sight == DESK)
+    assert may_see_internal(me(role), RELATIONS[relation].audience) is (sight == DESK)
 
 
 @pytest.mark.parametrize(("role", "relation", "sight"), SEEN)
 def test_the_desk_may_do_everything_and_a_requester_what_is_theirs(role: Role, relation: str, sight: str) -> None:
-    expected = {**FOR_ANYONE, **FOR_THE_DESK} if sight == DESK else FOR_ANYONE
+    expected = {DESK: {*FOR_ANYONE, *FOR_THE_DESK}, WRITES: set(FOR_ANYONE), REPLIES: {"reply"}}[sight]
 
     permitted = {
         name
         for name, command in {**FOR_ANYONE, **FOR_THE_DESK}.items()
-        if is_permitted(me(role), command, RELATIONS[relation].ticket)
+        if is_permitted(me(role), command, RELATIONS[relation].audience)
     }
 
-    assert permitted == set(expected)
+    assert permitted == expected
 
 
 @pytest.mark.parametrize(("role", "relation", "sight"), SEEN)
 def test_the_statuses_on_offer_are_those_that_are_legal_and_permitted(role: Role, relation: str, sight: str) -> None:
-    requester, team, assignee = RELATIONS[relation]
+    audience = RELATIONS[relation].audience
     for status in Status:
-        given = ticket(status=status, team=team, assignee_id=assignee, requester_id=requester)
+        given = RELATIONS[relation].ticket(status=status)
         permitted = [
-            wanted for wanted in TRANSITIONS[status] if is_permitted(me(role), ChangeStatus(status=wanted), given)
+            wanted for wanted in TRANSITIONS[status] if is_permitted(me(role), ChangeStatus(status=wanted), audience)
         ]
 
-        offered = allowed_statuses(me(role), given, LATER)
+        offered = allowed_statuses(me(role), given, audience, LATER)
 
         assert list(offered) == permitted
         assert set(offered) <= set(allowed_transitions(given, LATER))
@@ -200,12 +217,16 @@ def test_the_statuses_on_offer_are_those_that_are_legal_and_permitted(role: Role
 def test_a_requester_is_offered_no_status_that_is_the_desks_own(status: Status, offered: tuple[str, ...]) -> None:
     requester = Reader(id=REQUESTER, role=Role.REQUESTER)
 
-    assert allowed_statuses(requester, ticket(status=status), LATER) == offered
+    given = ticket(status=status)
+
+    assert allowed_statuses(requester, given, Audience.of(given, None), LATER) == offered
 
 
 @pytest.mark.parametrize("role", Role)
 def test_nobody_is_offered_to_reopen_what_is_history(role: Role) -> None:
-    assert allowed_statuses(me(role), ticket(status="closed", requester_id=ME), NOW + timedelta(days=30)) == ()
+    given = ticket(status="closed", requester_id=ME)
+
+    assert allowed_statuses(me(role), given, Audience.of(given, None), NOW + timedelta(days=30)) == ()
 
 
 @pytest.mark.parametrize("role", Role)

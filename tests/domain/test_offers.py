@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from domain.access import check_command
+from domain.access import Audience, check_command
 from domain.errors import (
     AlreadyAssignedError,
     ForbiddenError,
@@ -207,15 +207,16 @@ def test_what_the_dispatcher_gives_says_so_and_what_it_takes_back_says_why() -> 
 def test_only_a_supervisor_gives_somebody_else_more_than_they_can_carry() -> None:
     """Oneself one may."""
     given = ticket(team="support")
+    audience = Audience.of(given, None)
     too_much = AssignTicket(assignee_id=OTHER_AGENT, override=True)
 
     with pytest.raises(ForbiddenError):
-        check_command(reader(AGENT), too_much, given)
-    check_command(reader(SUPERVISOR), too_much, given)
-    check_command(reader(AGENT), AssignTicket(assignee_id=AGENT, override=True), given)
+        check_command(reader(AGENT), too_much, audience)
+    check_command(reader(SUPERVISOR), too_much, audience)
+    check_command(reader(AGENT), AssignTicket(assignee_id=AGENT, override=True), audience)
     assert only(TicketAssigned, events_of(given, too_much, BY_SUPERVISOR)).override
 
 
 def test_agents_do_not_make_offers() -> None:
     with pytest.raises(ForbiddenError):
-        check_command(reader(AGENT), OfferTicket(to=BOTH, expires_at=LATER), ticket(team="support"))
+        check_command(reader(AGENT), OfferTicket(to=BOTH, expires_at=LATER), Audience.of(ticket(team="support"), None))

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from domain.access import check_command
+from domain.access import Audience, check_command
 from domain.errors import ForbiddenError, MomentFixedError, NoSuchMomentError
 from domain.sla_ladder import RaiseLevel
 from domain.ticket import Priority, Status, Ticket
@@ -144,8 +144,8 @@ def test_the_end_of_the_reopen_window_is_fixed(command: type[CancelMoment | Adva
 
 def test_only_supervisors_and_admins_may() -> None:
     for command in (CancelMoment(moment="wake"), AdvanceMoment(moment="wake")):
-        check_command(reader(SUPERVISOR), command, ticket())
-        check_command(reader(ADMIN), command, ticket())
+        check_command(reader(SUPERVISOR), command, Audience.of(ticket(), None))
+        check_command(reader(ADMIN), command, Audience.of(ticket(), None))
         for person in (AGENT, REQUESTER):
             with pytest.raises(ForbiddenError):
-                check_command(reader(person), command, ticket())
+                check_command(reader(person), command, Audience.of(ticket(), None))

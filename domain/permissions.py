@@ -1,0 +1,124 @@
+"""What each operation of the API asks for at the door: a role, and a scope of whoever comes with less than all rights.
+
+The table is whole: an operation that is not in it is refused to everybody, and a test fails. What hangs on the thing
+itself (whose ticket, which team) is decided behind the door, by `domain.access`.
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from domain.people import Role
+
+
+class Scope(StrEnum):
+    """What a key or a service account may be limited to. A person who signed in has all of them."""
+
+    TICKETS_READ = "tickets:read"
+    TICKETS_WRITE = "tickets:write"
+    EVENTS_READ = "events:read"
+    STAFF_READ = "staff:read"
+    STAFF_WRITE = "staff:write"
+    SLA_READ = "sla:read"
+    SLA_WRITE = "sla:write"
+    PEOPLE_READ = "people:read"
+    PEOPLE_WRITE = "people:write"
+    AUDIT_READ = "audit:read"
+    ACCOUNT = "account"
+    """One's own account: password, sessions, factors, keys. No key is ever given it."""
+
+
+GRANTABLE = frozenset(Scope) - {Scope.ACCOUNT}
+"""The scopes that a key may carry."""
+
+ANYBODY = frozenset(Role)
+DESK = frozenset({Role.AGENT, Role.SUPERVISOR, Role.ADMIN})
+SUPERVISORS = frozenset({Role.SUPERVISOR, Role.ADMIN})
+ADMINS = frozenset({Role.ADMIN})
+
+
+class Permission(NamedTuple):
+    """The roles that may come in, and the scope that is asked for (None: any valid credential does)."""
+
+    roles: frozenset[Role]
+    scope: Scope | None
+
+
+def _table(*rows: tuple[frozenset[Role], Scope | None, str]) -> dict[str, Permission]:
+    """Operations by name. Raises ValueError for one that stands in the table twice."""
+    table: dict[str, Permission] = {}
+    for roles, scope, operations in rows:
+        for operation in operations.split():
+            if operation in table:
+                raise ValueError(f"{operation} stands in the table twice")
+            table[operation] = Permission(roles, scope)
+    return table
+
+
+PUBLIC = frozenset(["login", "register", "get_shift_feed", "live", "ready", "metrics", "redirect_to_docs"])
+"""Operations without sign-in. A shift feed's address is itself the secret."""
+
+PERMISSIONS = _table(
+    (ANYBODY, None, "me"),
+    (
+        ANYBODY,
+        Scope.TICKETS_READ,
+        "list_tickets get_ticket get_command get_pending get_timeline get_sla_ledger list_categories list_teams",
+    ),
+    (
+        ANYBODY,
+        Scope.TICKETS_WRITE,
+        """
+        open_ticket edit_ticket add_reply change_status acknowledge_ticket assign_ticket claim_ticket
+        escalate_ticket de_escalate_ticket accept_offer decline_offer snooze_ticket wake_ticket unassign_ticket
+        """,
+    ),
+    (ANYBODY, Scope.EVENTS_READ, "stream_events"),
+    (ANYBODY, Scope.TICKETS_READ, "get_ticket_assignment check_sla"),
+    (ANYBODY, Scope.TICKETS_WRITE, "advance_moment cancel_moment"),
+    (ADMINS, Scope.TICKETS_WRITE, "add_category"),
+    (
+        DESK,
+        Scope.STAFF_READ,
+        """
+        list_agents list_available_agents get_own_agent get_presence get_agent get_hand_over get_agent_performance
+        get_skills list_agent_tickets get_team list_shifts get_coverage get_shift_need
+        list_current_shifts list_my_shifts list_shift_requests get_shift_request list_rotas get_rota list_time_off
+        get_time_off get_shift workload_of_agents workload_predictions workload_summary workload_of_teams
+        workload_of_team
+        """,
+    ),
+    (
+        DESK,
+        Scope.STAFF_WRITE,
+        """
+        set_presence make_shift_feed revoke_shift_feed ask_shift_request withdraw_shift_request take_shift_request
+        ask_time_off withdraw_time_off add_break end_break start_break cancel_break move_break end_shift start_shift
+        """,
+    ),
+    (
+        SUPERVISORS,
+        Scope.STAFF_WRITE,
+        """
+        edit_agent set_skills add_shift edit_shift cancel_shift publish_shifts set_shift_need approve_shift_request
+        reject_shift_request add_rota edit_rota end_rota approve_time_off reject_time_off edit_team add_team_member
+        remove_team_member optimize_workload rebalance_workload run_workload_predictions
+        """,
+    ),
+    (ADMINS, Scope.STAFF_WRITE, "add_agent add_team"),
+    (
+        DESK,
+        Scope.SLA_READ,
+        "list_sla_calendars get_sla_calendar test_sla_calendar list_sla_policies get_sla_policy sla_metrics sla_trends",
+    ),
+    (
+        ADMINS,
+        Scope.SLA_WRITE,
+        """
+        add_sla_calendar delete_sla_calendar replace_sla_calendar apply_sla_calendar preview_sla_calendar
+        add_sla_policy delete_sla_policy replace_sla_policy reorder_sla_policies apply_sla_policy preview_sla_policy
+        get_sla_rollout list_sla_rollout_tickets undo_sla_rollout
+        """,
+    ),
+    (ADMINS, Scope.PEOPLE_READ, "list_users"),
+    (ADMINS, Scope.PEOPLE_WRITE, "add_user edit_user"),
+)
