@@ -21,7 +21,13 @@ async def test_the_row_has_a_column_for_every_field_of_the_ticket(pool: Pool) ->
 def test_a_record_begins_with_the_columns_of_the_row_in_their_order() -> None:
     """It is made from the row by position."""
     assert TicketRecord._fields[: len(COLUMNS)] == COLUMNS
-    assert TicketRecord._fields[len(COLUMNS) :] == ("title", "description", "requester_name", "assignee_name")
+    assert TicketRecord._fields[len(COLUMNS) :] == (
+        "title",
+        "description",
+        "requester_name",
+        "assignee_name",
+        "organisation",
+    )
 
 
 async def test_every_status_and_priority_of_the_domain_fits_into_the_row(pool: Pool, store: TicketStore) -> None:
