@@ -19,6 +19,7 @@ from api import (
     auth,
     hand_over,
     health,
+    organisations,
     people,
     presence,
     shift_coverage,
@@ -38,6 +39,7 @@ from api import (
     ticket_commands,
     tickets,
     timeline,
+    watchers,
     workload,
     workload_plans,
     workload_predictions,
@@ -60,6 +62,7 @@ from database.credentials import CredentialStore
 from database.dispatch import DispatchStore
 from database.events import EventLog
 from database.forecasts import ForecastStore
+from database.organisations import OrganisationStore
 from database.people import CategoryStore, PeopleStore
 from database.pool import open_pool
 from database.rotas import RotaStore
@@ -152,6 +155,7 @@ async def build_desk(settings: Settings) -> Desk:
         lists=TicketLists(pool),
         events=events,
         people=people_store,
+        organisations=OrganisationStore(pool),
         categories=CategoryStore(pool),
         teams=TeamStore(pool),
         agents=AgentStore(pool),
@@ -206,9 +210,10 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Metrics)
     api = APIRouter(prefix="/api", responses=PROBLEMS)
     for part in (
-        tickets, ticket_commands, timeline, assignment, auth, presence, shift_life, people, agents, hand_over, teams,
-        sla_ledger, sla_calendars, sla_policies, sla_rollouts, sla_figures, shift_rotas, shift_time_off, shift_requests,
-        shift_coverage, shift_feeds, shifts, workload, workload_plans, workload_predictions, stream,
+        tickets, ticket_commands, timeline, watchers, assignment, auth, presence, shift_life, people, organisations,
+        agents, hand_over, teams, sla_ledger, sla_calendars, sla_policies, sla_rollouts, sla_figures, shift_rotas,
+        shift_time_off, shift_requests, shift_coverage, shift_feeds, shifts, workload, workload_plans,
+        workload_predictions, stream,
     ):  # fmt: skip
         api.include_router(part.router)
     app.include_router(api)

@@ -28,6 +28,8 @@ class NewPerson(BaseModel):
     password: Password
     teams: Teams = ()
     tier: Slug = DEFAULT_TIER
+    organisation: Slug | None = None
+    sees_organisation: bool = False
 
 
 class PersonEdit(BaseModel):
@@ -39,12 +41,16 @@ class PersonEdit(BaseModel):
     teams: Teams | None = None
     is_active: bool | None = None
     tier: Slug | None = None
+    organisation: Slug | None = Field(None, description="`null` takes the person out of theirs.")
+    sees_organisation: bool | None = None
 
 
 class UserOut(PersonOut):
     """A person, as admins see them."""
 
     tier: Slug = Field(description="What kind of customer the person is; SLA policies may ask for it.")
+    organisation: Slug | None
+    sees_organisation: bool = Field(description="Whether they see the tickets of everybody of their organisation.")
 
 
 class PeoplePageOut(BaseModel):
@@ -91,7 +97,17 @@ async def add_user(body: NewPerson, desk: InDesk, reader: AsReader, key: Key) ->
     check_admin(reader)
     hashed = await desk.passwords.hash(body.password.get_secret_value())
     request_key = without_password(key.id, body) if key.is_given else None
-    person = await desk.people.add(body.email, body.name, body.role, hashed, body.teams, request_key, tier=body.tier)
+    person = await desk.people.add(
+        body.email,
+        body.name,
+        body.role,
+        hashed,
+        body.teams,
+        request_key,
+        tier=body.tier,
+        organisation=body.organisation,
+        sees_organisation=body.sees_organisation,
+    )
     return _user_out(person)
 
 
@@ -113,6 +129,9 @@ async def edit_user(
         is_active=body.is_active,
         teams=body.teams,
         tier=body.tier,
+        organisation=body.organisation,
+        leaves_organisation=body.organisation is None and "organisation" in body.model_fields_set,
+        sees_organisation=body.sees_organisation,
         leaves_tickets=returns,
     )
     desk.principals.forget(changed.id)
@@ -135,7 +154,12 @@ async def add_category(body: NewNamedSlug, desk: InDesk, reader: AsReader, key: 
 
 
 def _user_out(person: PersonRecord) -> UserOut:
-    return UserOut(**person_out(person).model_dump(), tier=person.tier)
+    return UserOut(
+        **person_out(person).model_dump(),
+        tier=person.tier,
+        organisation=person.organisation,
+        sees_organisation=person.sees_organisation,
+    )
 
 
 def _named(items: list[NamedSlug]) -> NamedSlugsOut:

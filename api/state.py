@@ -14,6 +14,7 @@ from database.bell import Bell
 from database.dispatch import DispatchStore
 from database.events import EventLog
 from database.forecasts import ForecastStore
+from database.organisations import OrganisationStore
 from database.people import CategoryStore, PeopleStore
 from database.pool import Pool
 from database.rotas import RotaStore
@@ -66,6 +67,7 @@ class Desk:
     lists: TicketLists
     events: EventLog
     people: PeopleStore
+    organisations: OrganisationStore
     categories: CategoryStore
     teams: TeamStore
     agents: AgentStore

@@ -134,6 +134,7 @@ class TicketOut(BaseModel):
     priority: Priority
     category: Slug
     team: Slug | None
+    organisation: Slug | None = Field(description="The requester's, as of today.")
     requester: PersonRef
     assignee: PersonRef | None
     assigned_at: datetime | None
@@ -260,6 +261,7 @@ def spoken_ticket(record: TicketRecord, reader: Reader, now: datetime, calendars
         "priority": record.priority,
         "category": record.category,
         "team": record.team,
+        "organisation": record.organisation,
         "requester": {"id": record.requester_id, "name": record.requester_name},
         "assignee": assignee,
         "assigned_at": record.assigned_at,

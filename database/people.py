@@ -1,5 +1,6 @@
 """People, and categories."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 from uuid import UUID, uuid4
@@ -80,6 +81,11 @@ class PeopleStore:
         row = await self._pool.fetchrow(f"{_SELECT} where p.id = $1", person)
         return None if row is None else person_of(row)
 
+    async def read_all(self, people: Sequence[PersonId]) -> list[PersonRecord]:
+        """Those of the people that there are, by name."""
+        rows = await self._pool.fetch(f"{_SELECT} where p.id = any($1::uuid[]) order by p.name, p.id", list(people))
+        return [person_of(row) for row in rows]
+
     async def find_by_email(self, email: str) -> PersonRecord | None:
         row = await self._pool.fetchrow(f"{_SELECT} where lower(p.email) = lower($1)", email)
         return None if row is None else person_of(row)
@@ -101,11 +107,16 @@ class PeopleStore:
         key: RequestKey | None = None,
         *,
         tier: Slug = DEFAULT_TIER,
+        organisation: Slug | None = None,
+        sees_organisation: bool = False,
     ) -> PersonRecord:
-        """Add a person. Raises AlreadyExistsError for a known address, UnknownReferenceError for an unknown team."""
+        """Add a person. Raises AlreadyExistsError for a known address, UnknownReferenceError for an unknown team or
+        organisation."""
 
         async def create(connection: Connection) -> dict[str, Any]:
-            return {"id": str(await insert_person(connection, email, name, role, password_hash, teams, tier))}
+            person = await insert_person(connection, email, name, role, password_hash, teams, tier)
+            await set_organisation(connection, person, organisation, sees_all=sees_organisation)
+            return {"id": str(person)}
 
         try:
             answer = await create_once(self._pool, key, create)
@@ -126,9 +137,12 @@ class PeopleStore:
         is_active: bool | None = None,
         teams: tuple[Slug, ...] | None = None,
         tier: Slug | None = None,
+        organisation: Slug | None = None,
+        leaves_organisation: bool = False,
+        sees_organisation: bool | None = None,
         leaves_tickets: bool = False,
     ) -> PersonRecord:
-        """Change what is given, as `change_person` does."""
+        """Change what is given, as `change_person` does. Raises UnknownReferenceError for an unknown organisation."""
         async with self._pool.acquire() as connection, connection.transaction():
             await lock_agent(connection, person)
             await change_person(
@@ -142,6 +156,10 @@ class PeopleStore:
                 tier=tier,
                 leaves_tickets=leaves_tickets,
             )
+            if organisation is not None or leaves_organisation or sees_organisation is not None:
+                await set_organisation(
+                    connection, person, organisation, sees_all=sees_organisation, leaves=leaves_organisation
+                )
             row = await connection.fetchrow(f"{_SELECT} where p.id = $1", person)
         if row is None:
             raise NotFoundError("There is no such person.")
@@ -200,6 +218,24 @@ async def insert_person(
     )
     await _set_teams(connection, person, teams)
     return person
+
+
+async def set_organisation(
+    connection: Connection, person: PersonId, slug: Slug | None, *, sees_all: bool | None, leaves: bool = False
+) -> None:
+    """Put somebody into an organisation (or out of it, with `leaves`), and say whether they see the tickets of all of
+    it; None leaves either as it is. Raises UnknownReferenceError for an unknown organisation."""
+    try:
+        await connection.execute(
+            "update people set organisation = case when $4 then null else coalesce($2, organisation) end, "
+            "sees_organisation = coalesce($3, sees_organisation) where id = $1",
+            person,
+            slug,
+            sees_all,
+            leaves,
+        )
+    except asyncpg.ForeignKeyViolationError as error:
+        raise UnknownReferenceError(f"There is no organisation {slug}.") from error
 
 
 async def lock_agent(connection: Connection, person: PersonId) -> None:

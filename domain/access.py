@@ -22,6 +22,8 @@ from domain.ticket_commands import (
     OfferTicket,
     OpenTicket,
     TicketCommand,
+    UnwatchTicket,
+    WatchTicket,
 )
 
 
@@ -183,13 +185,21 @@ def check_command(reader: Reader, command: TicketCommand, ticket: HasAudience) -
         check_supervisor(reader)
     if isinstance(command, AssignTicket) and command.override and command.assignee_id != reader.id:
         check_supervisor(reader)
-    if may_see_internal(reader, ticket):
-        return
+    if not may_see_internal(reader, ticket):
+        _check_outside(reader, command, ticket)
+
+
+def _check_outside(reader: Reader, command: TicketCommand, ticket: HasAudience) -> None:
+    """What those may do who do not see the ticket as its desk."""
     match command:
-        case AddReply(internal=False):
+        case AddReply(internal=False) | WatchTicket():
+            return  # who it is that watches: `check_watch`
+        case UnwatchTicket(person_id=watcher) if watcher == reader.id:
             return
         case _ if reader.id != ticket.requester_id:
             raise ForbiddenError("Only the requester and the desk may do this.")
+        case UnwatchTicket():
+            return
         case ChangeStatus(status=status) if status in _REQUESTER_MAY_SET:
             return
         case EditTicket():
@@ -200,6 +210,22 @@ def check_command(reader: Reader, command: TicketCommand, ticket: HasAudience) -
         case _:
             raise ForbiddenError("Only the desk may do this.")
     raise ForbiddenError("Only the desk may do this.")
+
+
+def check_watch(reader: Reader, ticket: HasAudience, watcher: Reader, organisation: Slug | None) -> None:
+    """Raises ForbiddenError when the reader, who sees the ticket, may not have `watcher`, who is of `organisation`,
+    watch it, or stop watching it.
+
+    The ticket's desk may name anybody, and everybody may stop watching. Else it is about requesters only, for somebody
+    of the desk who watches sees the internal side: oneself, and to one's own ticket people of one's organisation.
+    """
+    if may_see_internal(reader, ticket):
+        return
+    if watcher.role.is_desk:
+        raise ForbiddenError("Whether somebody of the desk watches a ticket is up to its desk.")
+    is_colleague = organisation is not None and organisation == ticket.organisation
+    if watcher.id != reader.id and not (reader.id == ticket.requester_id and is_colleague):
+        raise ForbiddenError("You may add yourself, and to your own tickets people of your organisation.")
 
 
 def check_admin(reader: Reader) -> None:

@@ -245,6 +245,10 @@ class BreakOverError(ConflictError):
     code = "break_over"
 
 
+class TooManyWatchersError(ConflictError):
+    code = "too_many_watchers"
+
+
 class StaleRevisionError(DomainError):
     code = "stale_revision"
 

@@ -62,7 +62,10 @@ PERMISSIONS = _table(
     (
         ANYBODY,
         Scope.TICKETS_READ,
-        "list_tickets get_ticket get_command get_pending get_timeline get_sla_ledger list_categories list_teams",
+        """
+        list_tickets get_ticket get_command get_pending get_timeline get_sla_ledger list_categories list_teams
+        list_watchers
+        """,
     ),
     (
         ANYBODY,
@@ -70,6 +73,7 @@ PERMISSIONS = _table(
         """
         open_ticket edit_ticket add_reply change_status acknowledge_ticket assign_ticket claim_ticket
         escalate_ticket de_escalate_ticket accept_offer decline_offer snooze_ticket wake_ticket unassign_ticket
+        watch_ticket unwatch_ticket
         """,
     ),
     (ANYBODY, Scope.EVENTS_READ, "stream_events"),
@@ -119,6 +123,7 @@ PERMISSIONS = _table(
         get_sla_rollout list_sla_rollout_tickets undo_sla_rollout
         """,
     ),
+    (DESK, Scope.PEOPLE_READ, "list_organisations"),
     (ADMINS, Scope.PEOPLE_READ, "list_users"),
-    (ADMINS, Scope.PEOPLE_WRITE, "add_user edit_user"),
+    (ADMINS, Scope.PEOPLE_WRITE, "add_user edit_user add_organisation edit_organisation"),
 )

@@ -172,6 +172,18 @@ class WakeTicket(_Command):
     type: Literal["wake"] = "wake"
 
 
+class WatchTicket(_Command):
+    """Have somebody watch the ticket."""
+
+    type: Literal["watch"] = "watch"
+    person_id: PersonId
+
+
+class UnwatchTicket(_Command):
+    type: Literal["unwatch"] = "unwatch"
+    person_id: PersonId
+
+
 class AutoCloseTicket(_Command):
     """Close what stayed resolved for its `auto_close_days`. A timer's command: without effect when overtaken."""
 
@@ -266,6 +278,8 @@ TicketCommand = Annotated[
     | ExpireOffer
     | EscalateTicket
     | DeescalateTicket
+    | WatchTicket
+    | UnwatchTicket
     | SnoozeTicket
     | WakeTicket
     | AutoCloseTicket

@@ -276,6 +276,15 @@ class TicketWatched(_Event):
     watcher_ids: tuple[PersonId, ...]
 
 
+class TicketUnwatched(_Event):
+    """Somebody does not watch the ticket any more."""
+
+    type: Literal["ticket.unwatched"] = "ticket.unwatched"
+    sets = ("watcher_ids",)
+    is_internal = True
+    watcher_ids: tuple[PersonId, ...]
+
+
 class TicketSeniorMissing(_Event):
     """A step of the ladder was to give the ticket to a senior agent, and there is none for it."""
 
@@ -349,6 +358,7 @@ TicketEvent = Annotated[
     | TicketLadderHeld
     | TicketAcknowledged
     | TicketWatched
+    | TicketUnwatched
     | TicketSeniorMissing
     | TicketMomentCancelled
     | TicketTermsTaken

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from domain import errors, offer_rules, sla_rules
+from domain import errors, offer_rules, sla_rules, watching
 from domain.lifecycle import TRANSITIONS, auto_close_at, reopen_until
 from domain.people import TIMER, Actor
 from domain.ticket import MAX_ESCALATION_LEVEL, Status, Ticket
@@ -36,8 +36,10 @@ from domain.ticket_commands import (
     TakeBackTerms,
     TakeTerms,
     UnassignTicket,
+    UnwatchTicket,
     WakeTicket,
     WarnOfTarget,
+    WatchTicket,
 )
 from domain.ticket_events import (
     AssignedBy,
@@ -282,6 +284,14 @@ def _advance_moment(ticket: Ticket, command: AdvanceMoment, actor: Actor, now: d
     return _RULES[type(moment.command)](brought_forward(ticket, moment.command, now), moment.command, TIMER, now)
 
 
+def _watch(ticket: Ticket, command: WatchTicket, actor: Actor, now: datetime) -> list[TicketEvent]:
+    return watching.watch(ticket, command)
+
+
+def _unwatch(ticket: Ticket, command: UnwatchTicket, actor: Actor, now: datetime) -> list[TicketEvent]:
+    return watching.unwatch(ticket, command)
+
+
 def _pending(ticket: Ticket, id: str) -> PendingMoment:
     found = next((moment for moment in pending_moments(ticket) if moment.id == id), None)
     if found is None:
@@ -302,6 +312,8 @@ _RULES: dict[type[BaseModel], Callable[[Ticket, Any, Actor, datetime], list[Tick
     ExpireOffer: _expire,
     EscalateTicket: _escalate,
     DeescalateTicket: _de_escalate,
+    WatchTicket: _watch,
+    UnwatchTicket: _unwatch,
     SnoozeTicket: _snooze,
     WakeTicket: _wake,
     AutoCloseTicket: _auto_close,
@@ -316,7 +328,7 @@ _RULES: dict[type[BaseModel], Callable[[Ticket, Any, Actor, datetime], list[Tick
 }
 _ALLOWED_WHEN_CLOSED = (
     ChangeStatus, AutoCloseTicket, WarnOfTarget, BreachTarget, ClimbLadder, TakeTerms, TakeBackTerms, CancelMoment,
-    AdvanceMoment,
+    AdvanceMoment, WatchTicket, UnwatchTicket,
 )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ async def test_an_admin_adds_and_changes_people(admin: httpx2.AsyncClient) -> No
     assert person == {
         "id": person["id"], "email": "carla@example.com", "name": "Carla", "role": "agent",
         "teams": ["billing", "support"], "is_active": True, "tier": "standard",
+        "organisation": None, "sees_organisation": False,
     }  # fmt: skip
 
     changed = (await admin.patch(f"/api/users/{person['id']}", json={"name": "Carla C.", "role": "supervisor"})).json()

@@ -52,6 +52,7 @@ from domain.ticket_events import (
     TicketTermsTaken,
     TicketTermsTakenBack,
     TicketUnassigned,
+    TicketUnwatched,
     TicketWatched,
     TicketWoken,
 )
@@ -138,6 +139,7 @@ EVENTS: list[TicketEvent] = [
     TicketLadderHeld(until=NOW, sla=SLA),
     TicketAcknowledged(sla=SLA),
     TicketWatched(watcher_ids=(AGENT, OTHER_AGENT)),
+    TicketUnwatched(watcher_ids=(AGENT,)),
     TicketSeniorMissing(skill="network", min_level=4),
     TicketMomentCancelled(
         moment="sla_breach.customer.resolution.1",
@@ -187,6 +189,7 @@ def test_notes_clocks_offers_and_refusals_are_the_desks() -> None:
         TicketLadderHeld,
         TicketAcknowledged,
         TicketWatched,
+        TicketUnwatched,
         TicketSeniorMissing,
         TicketOffered,
         TicketOfferDeclined,
