@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check bench bench-sla bench-dispatch replay rehearse reconcile promote admin openapi lock clean
+.PHONY: help up test check bench bench-sla bench-dispatch fuzz replay rehearse reconcile promote admin openapi lock clean
 MAKEFLAGS += --no-print-directory
 
 help: ## list the targets
@@ -31,6 +31,9 @@ bench-sla: $(VENV)/.stamp-dev ## measure how late warnings, breaches and escalat
 
 bench-dispatch: $(VENV)/.stamp-dev ## measure how soon tickets have an owner, a storm of them, and one huge round
 	@exec $(BIN)/python -m operations.bench_dispatch $(ARGS)
+
+fuzz: $(VENV)/.stamp-dev ## throw made-up requests at the API as every role (ARGS="--examples 200 --who agent")
+	@exec $(BIN)/python -m operations.fuzz $(ARGS)
 
 replay: $(VENV)/.stamp-dev ## play a service-desk log through the API (LOG=file.csv.gz SPEED=3600; no LOG: a made one)
 	@exec $(BIN)/python -m operations.replay $(if $(LOG),--log "$(LOG)") $(if $(SPEED),--speed "$(SPEED)") $(ARGS)

@@ -113,6 +113,8 @@ async def _malformed(request: Request, error: Exception) -> JSONResponse:
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400:  # the framework's own answer to a body that it cannot read
+        return problem(422, "malformed_body", "The body cannot be read as what it says it is.")
     phrase = HTTPStatus(error.status_code).phrase
     code = phrase.lower().replace(" ", "_").replace("-", "_")
     return problem(error.status_code, code, error.detail or phrase, headers=error.headers or {})

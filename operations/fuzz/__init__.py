@@ -1,0 +1,1 @@
+"""Throws made-up requests at the API, by the document that it publishes, as everybody that there is."""
