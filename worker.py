@@ -23,6 +23,7 @@ from activities.agents import AgentActivities
 from activities.dispatch import DispatchActivities
 from activities.forecast_arithmetic import ForecastArithmetic
 from activities.forecasts import ForecastActivities
+from activities.retention import RetentionActivities
 from activities.rotas import RotaActivities
 from activities.sla_rollouts import RolloutActivities
 from activities.tickets import TicketActivities
@@ -30,9 +31,11 @@ from database.agent_connections import AgentConnectionStore
 from database.agent_lives import AgentLifeStore
 from database.bell import DISPATCH_BELL, START_BELL, Bell
 from database.dispatch import DispatchStore
+from database.erasure import ErasureStore
 from database.forecasts import ForecastStore
 from database.plan_changes import PlanChangeLog
 from database.pool import Pool, open_pool
+from database.retention import RetentionStore
 from database.rotas import RotaStore
 from database.shifts import ShiftStore
 from database.sla_rollouts import RolloutStore
@@ -55,6 +58,7 @@ from workflows.plan_relay import PlanRelay
 from workflows.presence_watch import PresenceWatch
 from workflows.recovery import Recovery
 from workflows.relay import StartRelay
+from workflows.retention import RetentionWorkflow, ensure_retention_schedule
 from workflows.rota_schedule import ensure_rota_schedule
 from workflows.rotas import RotaWorkflow
 from workflows.sla_rollout import RolloutWorkflow
@@ -95,6 +99,7 @@ def build_worker(
     dispatching = DispatchActivities(DispatchStore(pool, ShiftStore(pool), terms), telling)
     forecasting = ForecastActivities(ForecastStore(pool), ForecastArithmetic())
     rotas = RotaActivities(RotaStore(pool))
+    retention = RetentionActivities(RetentionStore(pool, ErasureStore(pool)))
     agents = AgentActivities(AgentLifeStore(pool), ShiftStore(pool), presence or PresenceRules())
     deployment = None
     if build_id is not None:
@@ -106,10 +111,13 @@ def build_worker(
     return Worker(
         client,
         task_queue=task_queue,
-        workflows=[TicketWorkflow, AgentWorkflow, DispatchWorkflow, RolloutWorkflow, ForecastWorkflow, RotaWorkflow],
+        workflows=[
+            *(TicketWorkflow, AgentWorkflow, DispatchWorkflow),
+            *(RolloutWorkflow, ForecastWorkflow, RotaWorkflow, RetentionWorkflow),
+        ],
         activities=[
             *(activities.load_ticket, activities.record, activities.escalate),
-            *(dispatching.dispatch_round, rotas.lay_out),
+            *(dispatching.dispatch_round, rotas.lay_out, retention.apply),
             *rolling.steps,
             *forecasting.steps,
             *(agents.load_agent, agents.load_plan, agents.record_agent),
@@ -167,6 +175,10 @@ async def connect_patiently(settings: Settings) -> Client:
         await ensure_rota_schedule(client, TASK_QUEUE)
     except RPCError as error:
         log.warning("rotas are not laid out further until a worker starts again: %s", error.message)
+    try:
+        await ensure_retention_schedule(client, TASK_QUEUE)
+    except RPCError as error:
+        log.warning("what is old is not removed until a worker starts again: %s", error.message)
     return client
 
 

@@ -22,6 +22,7 @@ from api import (
     organisations,
     people,
     presence,
+    privacy,
     shift_coverage,
     shift_feeds,
     shift_life,
@@ -60,11 +61,14 @@ from database.agents import AgentStore
 from database.bell import ACCESS_BELL, BELL, Bell
 from database.credentials import CredentialStore
 from database.dispatch import DispatchStore
+from database.erasure import ErasureStore
 from database.events import EventLog
 from database.forecasts import ForecastStore
 from database.organisations import OrganisationStore
 from database.people import CategoryStore, PeopleStore
+from database.person_export import PersonExport
 from database.pool import open_pool
+from database.retention import RetentionStore
 from database.rotas import RotaStore
 from database.sessions import SessionStore
 from database.shift_feeds import ShiftFeedStore
@@ -120,6 +124,7 @@ async def build_desk(settings: Settings) -> Desk:
     events, people_store, terms = EventLog(pool), PeopleStore(pool), SlaTermsStore(pool)
     shifts = ShiftStore(pool)
     dispatch = DispatchStore(pool, shifts, terms)
+    erasing = ErasureStore(pool)
     principals = Principals(CredentialStore(pool))
     feed = Feed(events, principals)
     api_key = settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None
@@ -156,6 +161,9 @@ async def build_desk(settings: Settings) -> Desk:
         events=events,
         people=people_store,
         organisations=OrganisationStore(pool),
+        erasing=erasing,
+        exporting=PersonExport(pool),
+        retention=RetentionStore(pool, erasing),
         categories=CategoryStore(pool),
         teams=TeamStore(pool),
         agents=AgentStore(pool),
@@ -211,9 +219,9 @@ def create_app(settings: Settings) -> FastAPI:
     api = APIRouter(prefix="/api", responses=PROBLEMS)
     for part in (
         tickets, ticket_commands, timeline, watchers, assignment, auth, presence, shift_life, people, organisations,
-        agents, hand_over, teams, sla_ledger, sla_calendars, sla_policies, sla_rollouts, sla_figures, shift_rotas,
-        shift_time_off, shift_requests, shift_coverage, shift_feeds, shifts, workload, workload_plans,
-        workload_predictions, stream,
+        privacy, agents, hand_over, teams, sla_ledger, sla_calendars, sla_policies, sla_rollouts, sla_figures,
+        shift_rotas, shift_time_off, shift_requests, shift_coverage, shift_feeds, shifts, workload,
+        workload_plans, workload_predictions, stream,
     ):  # fmt: skip
         api.include_router(part.router)
     app.include_router(api)

@@ -12,11 +12,14 @@ from database.agent_performance import PerformanceFigures
 from database.agents import AgentStore
 from database.bell import Bell
 from database.dispatch import DispatchStore
+from database.erasure import ErasureStore
 from database.events import EventLog
 from database.forecasts import ForecastStore
 from database.organisations import OrganisationStore
 from database.people import CategoryStore, PeopleStore
+from database.person_export import PersonExport
 from database.pool import Pool
+from database.retention import RetentionStore
 from database.rotas import RotaStore
 from database.sessions import SessionStore
 from database.shift_feeds import ShiftFeedStore
@@ -67,6 +70,9 @@ class Desk:
     lists: TicketLists
     events: EventLog
     people: PeopleStore
+    erasing: ErasureStore
+    exporting: PersonExport
+    retention: RetentionStore
     organisations: OrganisationStore
     categories: CategoryStore
     teams: TeamStore

@@ -65,7 +65,7 @@ _SELECT = f"select {PERSON} from people p"
 _CHANGED = f"""
 with event as (
     insert into events (topic, type, at, actor_kind, actor_id, actor_role, internal, person_id, data)
-    values ('people', 'person.changed', now(), 'person', $2, $3, true, $1, '{{}}')
+    values ('people', 'person.changed', now(), $4, $2, $3, true, $1, '{{}}')
 )
 select pg_notify('{BELL}', ''), pg_notify('{ACCESS_BELL}', $1::uuid::text), {CALL_DISPATCHERS}
 """
@@ -281,10 +281,11 @@ async def change_person(
     await tell_person_changed(connection, person, by)
 
 
-async def tell_person_changed(connection: Connection, person: PersonId, by: Reader) -> None:
+async def tell_person_changed(connection: Connection, person: PersonId, by: Reader | None) -> None:
     """Write down within the caller's transaction that somebody changed: open streams follow their rights, and whoever
-    dispatches looks again."""
-    await connection.execute(_CHANGED, person, by.id, by.role)
+    dispatches looks again. Without `by` the desk's own clockwork did it."""
+    kind, id, role = ("timer", None, None) if by is None else ("person", by.id, by.role)
+    await connection.execute(_CHANGED, person, id, role, kind)
 
 
 async def check_owns_nothing(connection: Connection, person: PersonId) -> None:

@@ -59,6 +59,7 @@ PUBLIC = frozenset(["login", "register", "get_shift_feed", "live", "ready", "met
 
 PERMISSIONS = _table(
     (ANYBODY, None, "me"),
+    (ANYBODY, Scope.ACCOUNT, "export_own"),
     (
         ANYBODY,
         Scope.TICKETS_READ,
@@ -124,6 +125,6 @@ PERMISSIONS = _table(
         """,
     ),
     (DESK, Scope.PEOPLE_READ, "list_organisations"),
-    (ADMINS, Scope.PEOPLE_READ, "list_users"),
-    (ADMINS, Scope.PEOPLE_WRITE, "add_user edit_user add_organisation edit_organisation"),
+    (ADMINS, Scope.PEOPLE_READ, "list_users export_person list_retention"),
+    (ADMINS, Scope.PEOPLE_WRITE, "add_user edit_user add_organisation edit_organisation erase_person set_retention"),
 )

@@ -1,0 +1,35 @@
+"""For how long what is kept: the kinds, and their days where nobody chose others."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class RetentionKind(StrEnum):
+    SESSIONS = "sessions"
+    IDEMPOTENCY_KEYS = "idempotency_keys"
+    NOTIFICATIONS = "notifications"
+    DECISIONS = "decisions"
+    CLOSED_TICKETS = "closed_tickets"
+    IDLE_REQUESTERS = "idle_requesters"
+
+
+class Retention(NamedTuple):
+    """What a kind removes, and after how many days by default (None: never)."""
+
+    removes: str
+    days: int | None
+
+
+RETENTION: dict[RetentionKind, Retention] = {
+    RetentionKind.SESSIONS: Retention("sessions and keys that ended or were revoked", 30),
+    RetentionKind.IDEMPOTENCY_KEYS: Retention("what answers a request that is sent again under its key", 30),
+    RetentionKind.NOTIFICATIONS: Retention("notices to people", 365),
+    RetentionKind.DECISIONS: Retention("the dispatcher's reasons", 365),
+    RetentionKind.CLOSED_TICKETS: Retention("the words of closed tickets: titles, descriptions, replies, notes", None),
+    RetentionKind.IDLE_REQUESTERS: Retention(
+        "requesters who did not sign in, and none of whose tickets changed: they are erased as if they had asked", None
+    ),
+}
+"""A test holds that every kind is here."""
+SHORTEST_DAYS: dict[RetentionKind, int] = {RetentionKind.CLOSED_TICKETS: 30, RetentionKind.IDLE_REQUESTERS: 30}
+"""Fewer days than these are surely a mistake: a ticket may be reopened for a while."""

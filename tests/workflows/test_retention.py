@@ -1,0 +1,50 @@
+"""What was kept for long enough goes: the engine's schedule runs the workflow that applies the rules."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+from database.erasure import ErasureStore
+from database.retention import BATCH, RetentionStore
+from domain.retention import RetentionKind
+from tests.factories import REQUESTER
+from tests.workflows.engine_desk import EngineDesk, eventually
+from workflows.retention import RetentionWorkflow, ensure_retention_schedule
+
+OLD_SESSIONS = """
+insert into sessions (id, person_id, expires_at, created_at)
+select gen_random_uuid(), $1, now() - make_interval(days => $2), now() - interval '400 days' from generate_series(1, $3)
+"""
+
+
+async def test_the_schedule_applies_every_rule(desk: EngineDesk) -> None:
+    kept = RetentionStore(desk.pool, ErasureStore(desk.pool))
+    await desk.pool.execute(OLD_SESSIONS, REQUESTER, 31, BATCH + 3)
+    await desk.pool.execute(OLD_SESSIONS, REQUESTER, 29, 2)
+    id = f"retention-{uuid4()}"
+
+    for _ in range(2):  # a second worker finds it there
+        await ensure_retention_schedule(desk.client, desk.task_queue, id)
+    await desk.client.get_schedule_handle(id).trigger()
+
+    rules = await eventually(kept.rules, lambda found: all(rule.applied_at for rule in found))
+    await desk.client.get_schedule_handle(id).delete()
+    removed = {rule.kind: rule.removed for rule in rules}
+    assert removed[RetentionKind.SESSIONS] == BATCH + 3
+    assert await desk.pool.fetchval("select count(*) from sessions where person_id = $1", REQUESTER) == 2
+    assert removed[RetentionKind.CLOSED_TICKETS] == 0
+
+
+async def test_a_rule_without_days_removes_nothing(desk: EngineDesk) -> None:
+    kept = RetentionStore(desk.pool, ErasureStore(desk.pool))
+    await desk.pool.execute(OLD_SESSIONS, REQUESTER, 500, 1)
+    await kept.choose(RetentionKind.SESSIONS, None)
+
+    removed = await desk.client.execute_workflow(
+        RetentionWorkflow.run,
+        id=f"retention-{uuid4()}",
+        task_queue=desk.task_queue,
+        execution_timeout=timedelta(minutes=1),
+    )
+
+    await kept.choose(RetentionKind.SESSIONS, 30)
+    assert removed["sessions"] == 0
