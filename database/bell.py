@@ -14,6 +14,8 @@ START_BELL = "start_requested"
 """The channel that says "a workflow is to be started"."""
 DISPATCH_BELL = "dispatch_asked"
 """The channel that says "a team's dispatcher is to look again"; it carries the team."""
+MAIL_BELL = "account_mail_asked"
+"""The channel that says "a mail about an account is to be sent"; it carries nothing."""
 CALL_DISPATCHERS = f"""
 (select count(pg_notify('{DISPATCH_BELL}', team)) from team_members where person_id = $1)
 """
