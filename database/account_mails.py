@@ -59,7 +59,7 @@ class AccountMailStore:
     async def read_unsent(self, mail: AccountMailId) -> AccountMailRequest | None:
         """The mail, if it is still to be sent."""
         row = await self._pool.fetchrow(
-            "select m.id, m.kind, m.requested_at, p.id as person, p.name, p.email, p.credential_version "
+            "select m.id, m.kind, m.requested_at, p.id as person, p.email, p.credential_version "
             "from account_mails m join people p on p.id = m.person_id "
             "where m.id = $1 and m.sent_at is null and m.failed_at is null",
             mail,

@@ -35,7 +35,6 @@ class AccountMailRequest(NamedTuple):
     kind: AccountMailKind
     requested_at: datetime
     person: PersonId
-    name: str
     email: str
     credential_version: int
 
@@ -62,6 +61,8 @@ LINK_LIFETIME: dict[LinkPurpose, timedelta] = {
 }
 """How long a link is good for, counted from the sending of its mail."""
 
+LINK_ISSUER = "smart-ticketing"
+LINK_ALGORITHM = "Ed25519"
 LINK_TYPE = "link+jwt"
 """The `typ` of a link's token, so that none of them passes for an access token, nor the other way round."""
 GIVE_UP_AFTER = timedelta(days=1)
