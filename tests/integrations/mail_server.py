@@ -10,7 +10,7 @@ from email.message import EmailMessage
 from email.policy import default
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from cryptography import x509
@@ -48,7 +48,7 @@ class MailServer:
             return self.answers_to_message.pop(0)
         content = envelope.content
         assert isinstance(content, bytes)
-        self.taken.append(cast(EmailMessage, message_from_bytes(content, policy=default)))
+        self.taken.append(message_from_bytes(content, policy=default))
         self.receivers += envelope.rcpt_tos
         self.were_encrypted.append(session.ssl is not None)
         self.arrived.set()

@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,7 +68,7 @@ async def test_a_server_that_is_down_is_a_delay(free_port: Callable[[], int]) ->
 
 async def test_a_server_that_refuses_us_is_a_delay_for_an_operator_can_mend_it(tmp_path: Path) -> None:
     server, client = certificate(tmp_path)
-    options = {"tls_context": server, "authenticator": authenticate, "auth_required": True}
+    options: dict[str, Any] = {"tls_context": server, "authenticator": authenticate, "auth_required": True}
     async with listening(MailServer(), **options) as port:
         with pytest.raises(MailDelayedError, match="smtp_535"):
             await sender(port, "starttls", client, ("desk", "wrong")).send(MAIL)
@@ -76,7 +77,12 @@ async def test_a_server_that_refuses_us_is_a_delay_for_an_operator_can_mend_it(t
 async def test_signed_in_over_starttls(tmp_path: Path) -> None:
     server, client = certificate(tmp_path)
     mails = MailServer()
-    options = {"tls_context": server, "authenticator": authenticate, "auth_required": True, "require_starttls": True}
+    options: dict[str, Any] = {
+        "tls_context": server,
+        "authenticator": authenticate,
+        "auth_required": True,
+        "require_starttls": True,
+    }
     async with listening(mails, **options) as port:
         await sender(port, "starttls", client, LOGIN).send(MAIL)
     assert mails.were_encrypted == [True]
@@ -94,7 +100,7 @@ async def test_encrypted_from_the_first_byte(tmp_path: Path) -> None:
 async def test_a_certificate_that_nobody_vouches_for_gets_no_mail(tmp_path: Path, security: Security) -> None:
     server, _ = certificate(tmp_path)
     mails = MailServer()
-    options = {"tls": server} if security == "tls" else {"tls_context": server}
+    options: dict[str, Any] = {"tls": server} if security == "tls" else {"tls_context": server}
     async with listening(mails, **options) as port:
         with pytest.raises(MailDelayedError):
             await sender(port, security).send(MAIL)
