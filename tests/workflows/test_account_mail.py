@@ -1,7 +1,8 @@
 """A mail that was asked for is sent by the real engine, whatever the mail server says first, and for a day at most."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.policy import default
@@ -25,14 +26,15 @@ from integrations.account_mail_texts import AccountMailWriter
 from integrations.mail_folder import MailFolder
 from integrations.signed_links import LinkMaker
 from integrations.smtp import SmtpSender, SmtpServer
+from settings import Settings
 from tests.factories import REQUESTER
 from tests.integrations.mail_server import HOST, MailServer, listening
 from tests.workflows.engine_desk import PATIENCE_SECONDS, eventually
-from worker import build_worker, sandbox
+from worker import build_worker, mail_sender, sandbox
 from workflows.account_mail import AccountMailStart, AccountMailWorkflow
 from workflows.account_mail_client import AccountMailClient, account_mail_workflow_id
 from workflows.client import EngineUnavailableError, connect
-from workflows.mail_relay import MailRelay
+from workflows.mail_relay import BATCH, MailRelay
 
 FROM = "Service Desk <desk@example.com>"
 WRITER = AccountMailWriter(LinkMaker(OKPKey.generate_key("Ed25519"), "http://localhost:8000"))
@@ -234,3 +236,72 @@ async def test_a_mail_is_tried_for_a_day_and_sent_once_though_the_database_is_aw
     assert len(sender.asked) in attempts
     assert len({mail.id for mail in sender.asked}) == 1
     assert (took > timedelta(hours=23)) == (outcome == MailOutcome.GIVEN_UP)
+
+
+class AskedInMemory:
+    """Mails that wait, in a database that may be away."""
+
+    def __init__(self, *waiting: AccountMailId) -> None:
+        self.waiting = list(waiting)
+        self.started: list[AccountMailId] = []
+        self.is_down = True
+        self.looks = 0
+
+    async def claim(self, limit: int) -> list[AccountMailId]:
+        self.looks += 1
+        if self.is_down:
+            raise ConnectionError("the database is away")
+        claimed, self.waiting = self.waiting[:limit], self.waiting[limit:]
+        return claimed
+
+    async def mark_started(self, mails: list[AccountMailId]) -> None:
+        self.started += mails
+
+    async def release(self, mails: list[AccountMailId]) -> None:
+        self.waiting += mails
+
+
+class HalfAway:
+    """An engine that does not know of some."""
+
+    def __init__(self, *unknown: AccountMailId) -> None:
+        self.unknown = unknown
+
+    async def send(self, mail: AccountMailId) -> None:
+        if mail in self.unknown:
+            raise EngineUnavailableError("away")
+
+
+async def test_the_relay_goes_on_after_a_fault_and_hears_its_bell() -> None:
+    mails = [AccountMailId(uuid4()) for _ in range(BATCH + 1)]
+    asked = AskedInMemory(*mails)
+    relay = MailRelay(asked, HalfAway())
+    running = asyncio.create_task(relay.run())
+
+    async def looks() -> int:
+        return asked.looks
+
+    async def started() -> list[AccountMailId]:
+        return asked.started
+
+    await eventually(looks, lambda count: count == 1)
+    asked.is_down = False
+    relay.ring()
+    await eventually(started, lambda found: found == mails)
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+
+
+async def test_what_an_engine_took_is_started_though_it_did_not_take_all() -> None:
+    taken, left = AccountMailId(uuid4()), AccountMailId(uuid4())
+    asked = AskedInMemory(taken, left)
+    asked.is_down = False
+    with pytest.raises(EngineUnavailableError):
+        await MailRelay(asked, HalfAway(left)).start_waiting()
+    assert (asked.started, asked.waiting) == ([taken], [left])
+
+
+def test_the_settings_say_where_mails_go(tmp_path: Path) -> None:
+    assert isinstance(mail_sender(Settings(data_dir=tmp_path)), MailFolder)
+    assert isinstance(mail_sender(Settings(smtp_host="mail.example.com")), SmtpSender)
