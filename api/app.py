@@ -14,6 +14,7 @@ from fastapi_swagger import patch_fastapi
 from starlette.types import ASGIApp
 
 from api import (
+    account_pages,
     agents,
     assignment,
     auth,
@@ -52,6 +53,7 @@ from api.middleware import AnnouncedBodyLimit, Metrics
 from api.passwords import Passwords
 from api.principals import Principals
 from api.problems import Problem, install
+from api.signed_links import SignedLinks
 from api.state import Desk
 from api.tokens import AccessTokens, load_or_make_key
 from database.agent_connections import AgentConnectionStore
@@ -135,6 +137,7 @@ async def build_desk(settings: Settings) -> Desk:
         tls=tls_config(settings.temporal_tls_ca_file, settings.temporal_tls_cert_file, settings.temporal_tls_key_file),
         lazy=True,
     )
+    key = load_or_make_key(settings.token_key_path)
     lifetime = timedelta(minutes=settings.access_token_minutes)
     agent_workflows = AgentClient(client, settings.command_timeout_seconds)
     return Desk(
@@ -178,7 +181,8 @@ async def build_desk(settings: Settings) -> Desk:
         bell=Bell(settings.database_dsn, {ACCESS_BELL: principals.ring, BELL: feed.ring}),
         principals=principals,
         sessions=SessionStore(pool),
-        tokens=AccessTokens(load_or_make_key(settings.token_key_path), lifetime),
+        tokens=AccessTokens(key, lifetime),
+        links=SignedLinks(key),
         passwords=Passwords(),
         rules=LifecycleRules(auto_close_days=settings.auto_close_days, reopen_days=settings.reopen_days),
     )
@@ -226,6 +230,7 @@ def create_app(settings: Settings) -> FastAPI:
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.router)
+    app.include_router(account_pages.router)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     return app
 

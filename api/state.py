@@ -6,6 +6,7 @@ from api.attendance import Attendance
 from api.feed import Feed
 from api.passwords import Passwords
 from api.principals import Principals
+from api.signed_links import SignedLinks
 from api.tokens import AccessTokens
 from database.agent_lives import AgentLifeStore
 from database.agent_performance import PerformanceFigures
@@ -89,5 +90,6 @@ class Desk:
     principals: Principals
     sessions: SessionStore
     tokens: AccessTokens
+    links: SignedLinks
     passwords: Passwords
     rules: LifecycleRules

@@ -47,6 +47,7 @@ PERSONAL: tuple[PersonalTable, ...] = (
     ),
     PersonalTable("sessions", ("person_id",), "deleted", secret=frozenset({"secret_hash"})),
     PersonalTable("api_keys", ("person_id",), "deleted", secret=frozenset({"secret_hash"})),
+    PersonalTable("account_mails", ("person_id",), "deleted"),
     PersonalTable("team_members", ("person_id",), "deleted"),
     PersonalTable("notifications", ("person_id",), "deleted"),
     PersonalTable("agents", ("person_id",), "kept"),
