@@ -15,11 +15,12 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     API_HOST=0.0.0.0 \
     API_PORT=8000 \
-    TOKEN_KEY_FILE=/keys/token-key.json
+    TOKEN_KEY_FILE=/keys/token-key.json \
+    DATA_DIR=/data
 # A number of our own, so that a volume written by one release can be read by the next.
 RUN groupadd --gid 10001 desk \
     && useradd --uid 10001 --gid desk --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin desk \
-    && install --directory --owner=desk --group=desk --mode=0700 /keys
+    && install --directory --owner=desk --group=desk --mode=0700 /keys /data
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /app
 COPY alembic.ini settings.py worker.py ./
@@ -27,6 +28,7 @@ COPY domain ./domain
 COPY activities ./activities
 COPY workflows ./workflows
 COPY database ./database
+COPY integrations ./integrations
 COPY api ./api
 COPY operations ./operations
 USER desk

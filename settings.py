@@ -5,11 +5,13 @@ Every setting has its line in `.env.example`; a test holds the two together.
 
 import hashlib
 import tempfile
+from email.utils import parseaddr
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 from urllib.parse import quote
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent
@@ -40,6 +42,14 @@ class Settings(BaseSettings):
     token_key_file: Path | None = None
     access_token_minutes: int = Field(default=60, ge=1, le=1440)
 
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^\s#?]+$")
+    mail_from: str = "Smart Ticketing <smart-ticketing@localhost>"
+    smtp_host: str | None = None
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_security: Literal["none", "starttls", "tls"] = "starttls"
+
     auto_close_days: int = Field(default=7, ge=1, le=365)
     reopen_days: int = Field(default=30, ge=1, le=3650)
     event_retention_days: int = Field(default=14, ge=1, le=3650)
@@ -55,6 +65,31 @@ class Settings(BaseSettings):
 
     demo: bool = True
     demo_password: SecretStr = SecretStr("smart-ticketing-demo")
+
+    @field_validator("mail_from")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        _, address = parseaddr(value)
+        if not value.isprintable() or not all(address.rpartition("@")) or not address.isascii():
+            raise ValueError("must be an address, as in `Service Desk <desk@example.com>`")
+        return value
+
+    @field_validator("smtp_security")
+    @classmethod
+    def _keeps_the_password(cls, value: str, info: ValidationInfo) -> str:
+        if value == "none" and info.data.get("smtp_password") is not None:
+            raise ValueError("must be starttls or tls when there is a password, which anybody could read otherwise")
+        return value
+
+    @property
+    def public_base(self) -> str:
+        """The address at which browsers reach this desk, without a slash at its end."""
+        return (self.public_url or f"http://localhost:{self.api_port}").rstrip("/")
+
+    @property
+    def mail_dir(self) -> Path:
+        """Where mails are written as long as `SMTP_HOST` names no server."""
+        return self.data_dir.resolve() / "mail"
 
     @property
     def is_database_embedded(self) -> bool:

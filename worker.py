@@ -19,6 +19,7 @@ from temporalio.worker import (
 )
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.account_mails import AccountMailActivities, MailSender
 from activities.agents import AgentActivities
 from activities.dispatch import DispatchActivities
 from activities.forecast_arithmetic import ForecastArithmetic
@@ -26,9 +27,11 @@ from activities.forecasts import ForecastActivities
 from activities.rotas import RotaActivities
 from activities.sla_rollouts import RolloutActivities
 from activities.tickets import TicketActivities
+from api.tokens import load_or_make_key
+from database.account_mails import AccountMailStore
 from database.agent_connections import AgentConnectionStore
 from database.agent_lives import AgentLifeStore
-from database.bell import DISPATCH_BELL, START_BELL, Bell
+from database.bell import DISPATCH_BELL, MAIL_BELL, START_BELL, Bell
 from database.dispatch import DispatchStore
 from database.forecasts import ForecastStore
 from database.plan_changes import PlanChangeLog
@@ -41,7 +44,13 @@ from database.staff import StaffStore
 from database.starts import StartRequestStore
 from database.tickets import TicketStore
 from domain.presence import PresenceRules
+from integrations.account_mail_texts import AccountMailWriter
+from integrations.mail_folder import MailFolder
+from integrations.signed_links import LinkMaker
+from integrations.smtp import SmtpSender, SmtpServer
 from settings import Settings
+from workflows.account_mail import AccountMailWorkflow
+from workflows.account_mail_client import AccountMailClient
 from workflows.agent import AgentWorkflow
 from workflows.agent_client import AgentClient
 from workflows.client import DEPLOYMENT, TASK_QUEUE, TicketClient, connect, ensure_search_attributes, tls_config
@@ -51,6 +60,7 @@ from workflows.dispatch_relay import DispatchRelay
 from workflows.forecast import ForecastWorkflow
 from workflows.forecast_schedule import ensure_forecast_schedule
 from workflows.guard import Guard
+from workflows.mail_relay import MailRelay
 from workflows.plan_relay import PlanRelay
 from workflows.presence_watch import PresenceWatch
 from workflows.recovery import Recovery
@@ -86,8 +96,10 @@ def build_worker(
     task_queue: str = TASK_QUEUE,
     runner: WorkflowRunner | None = None,
     presence: PresenceRules | None = None,
+    mail: AccountMailActivities | None = None,
 ) -> Worker:
-    """The worker with everything it runs. With a build id its tickets are pinned to it until they continue as new."""
+    """The worker with everything it runs. With a build id its tickets are pinned to it until they continue as new.
+    Without `mail` it sends none."""
     tickets, terms, rollouts = TicketStore(pool), SlaTermsStore(pool), RolloutStore(pool)
     activities = TicketActivities(tickets, terms, StaffStore(pool, ShiftStore(pool)), rollouts)
     telling = TicketClient(client, TELLING_SECONDS, task_queue)
@@ -106,13 +118,17 @@ def build_worker(
     return Worker(
         client,
         task_queue=task_queue,
-        workflows=[TicketWorkflow, AgentWorkflow, DispatchWorkflow, RolloutWorkflow, ForecastWorkflow, RotaWorkflow],
+        workflows=[
+            *(TicketWorkflow, AgentWorkflow, DispatchWorkflow, RolloutWorkflow, ForecastWorkflow, RotaWorkflow),
+            AccountMailWorkflow,
+        ],
         activities=[
             *(activities.load_ticket, activities.record, activities.escalate),
             *(dispatching.dispatch_round, rotas.lay_out),
             *rolling.steps,
             *forecasting.steps,
             *(agents.load_agent, agents.load_plan, agents.record_agent),
+            *(mail.steps if mail else ()),
         ],
         interceptors=[Guard()],
         workflow_runner=runner or UnsandboxedWorkflowRunner(),
@@ -131,6 +147,21 @@ def presence_rules(settings: Settings) -> PresenceRules:
         shift_reminder=timedelta(minutes=settings.shift_reminder_minutes),
         break_reminder=timedelta(minutes=settings.break_reminder_minutes),
     )
+
+
+def mail_sender(settings: Settings) -> MailSender:
+    """The mail server that the settings name, or a folder."""
+    if settings.smtp_host is None:
+        return MailFolder(settings.mail_dir, settings.mail_from)
+    password = settings.smtp_password.get_secret_value() if settings.smtp_password else None
+    server = SmtpServer(settings.smtp_host, settings.smtp_port, settings.smtp_security, settings.smtp_user, password)
+    return SmtpSender(server, settings.mail_from)
+
+
+def account_mails(settings: Settings, pool: Pool) -> AccountMailActivities:
+    """What sends mails about accounts, with links signed by the key that also signs access tokens."""
+    links = LinkMaker(load_or_make_key(settings.token_key_path), settings.public_base)
+    return AccountMailActivities(AccountMailStore(pool), AccountMailWriter(links), mail_sender(settings))
 
 
 async def connect_patiently(settings: Settings) -> Client:
@@ -178,14 +209,17 @@ async def run(settings: Settings) -> None:
     relay = StartRelay(StartRequestStore(pool), tickets)
     dispatchers = DispatchClient(client, TELLING_SECONDS)
     dispatching = DispatchRelay(DispatchStore(pool, ShiftStore(pool), SlaTermsStore(pool)), dispatchers)
-    bell = Bell(settings.database_dsn, {START_BELL: relay.ring, DISPATCH_BELL: dispatching.ring})
+    mailing = MailRelay(AccountMailStore(pool), AccountMailClient(client, settings.command_timeout_seconds))
+    bells = {START_BELL: relay.ring, DISPATCH_BELL: dispatching.ring, MAIL_BELL: mailing.ring}
+    bell = Bell(settings.database_dsn, bells)
+    mail = account_mails(settings, pool)
     presence = presence_rules(settings)
     agents = AgentClient(client, settings.command_timeout_seconds)
     watch = PresenceWatch(AgentConnectionStore(pool), AgentLifeStore(pool), agents, presence)
     recovery = Recovery(TicketStore(pool), tickets, dispatchers)
-    async with pool, build_worker(client, pool, settings.worker_build_id, presence=presence):
+    async with pool, build_worker(client, pool, settings.worker_build_id, presence=presence, mail=mail):
         log.info("worker runs on %s", settings.temporal_target)
-        beside = (relay, dispatching, bell, recovery, watch, PlanRelay(PlanChangeLog(pool), agents))
+        beside = (relay, dispatching, mailing, bell, recovery, watch, PlanRelay(PlanChangeLog(pool), agents))
         await asyncio.gather(*(part.run() for part in beside))
 
 

@@ -14,6 +14,7 @@ from fastapi_swagger import patch_fastapi
 from starlette.types import ASGIApp
 
 from api import (
+    account_pages,
     agents,
     assignment,
     auth,
@@ -213,6 +214,7 @@ def create_app(settings: Settings) -> FastAPI:
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.router)
+    app.include_router(account_pages.router)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     return app
 

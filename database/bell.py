@@ -16,6 +16,8 @@ DISPATCH_BELL = "dispatch_asked"
 """The channel that says "a team's dispatcher is to look again"; it carries the team."""
 ACCESS_BELL = "access_changed"
 """The channel that says "somebody's rights, or what they sign in with, changed"; it carries the person's id."""
+MAIL_BELL = "account_mail_asked"
+"""The channel that says "a mail about an account is to be sent"; it carries nothing."""
 CALL_DISPATCHERS = f"""
 (select count(pg_notify('{DISPATCH_BELL}', team)) from team_members where person_id = $1)
 """

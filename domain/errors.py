@@ -287,3 +287,9 @@ class RotaRuleError(InvalidError):
 
 class IdempotencyKeyReusedError(InvalidError):
     code = "idempotency_key_reused"
+
+
+class LinkInvalidError(InvalidError):
+    """The link of a mail is none of ours, has expired, was used, or its account has changed since."""
+
+    code = "link_invalid"

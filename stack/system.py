@@ -53,6 +53,8 @@ class System:
         if settings.is_temporal_embedded:
             rows.append(("Temporal Web UI", f"http://{HOST}:{settings.temporal_ui_port}"))
         rows.append(("Logs", str(settings.data_dir.resolve() / "logs")))
+        if settings.smtp_host is None:
+            rows.append(("Mails, unsent", str(settings.mail_dir)))
         lines = ["", "Smart Ticketing is running.", ""]
         lines += [f"  {name:<17}{value}" for name, value in rows]
         if logins := await self._demo_logins():

@@ -36,3 +36,36 @@ def test_a_setting_out_of_bounds_is_refused(monkeypatch: pytest.MonkeyPatch, nam
 def test_a_deep_data_folder_gets_a_short_socket_path() -> None:
     settings = Settings(data_dir=Path("/") / "/".join(["deep"] * 40))
     assert len(str(settings.postgres_socket_dir / ".s.PGSQL.5432.lock")) <= 107
+
+
+def test_links_lead_to_this_machine_unless_an_address_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_PORT", "8002")
+    assert Settings().public_base == "http://localhost:8002"
+    monkeypatch.setenv("PUBLIC_URL", "https://desk.example.com/")
+    assert Settings().public_base == "https://desk.example.com"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PUBLIC_URL", "desk.example.com"),
+        ("PUBLIC_URL", "javascript:alert(1)"),
+        ("PUBLIC_URL", "https://desk.example.com/#here"),
+        ("MAIL_FROM", "nobody"),
+        ("MAIL_FROM", "Desk <desk@>"),
+        ("MAIL_FROM", "Desk <desk@example.com>\nBcc: <eve@example.com>"),
+        ("SMTP_SECURITY", "ssl"),
+    ],
+)
+def test_an_address_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError):
+        Settings()
+
+
+def test_a_mail_password_is_not_sent_in_the_clear(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMTP_SECURITY", "none")
+    assert Settings().smtp_security == "none"
+    monkeypatch.setenv("SMTP_PASSWORD", "sesame")
+    with pytest.raises(ValidationError, match="starttls"):
+        Settings()

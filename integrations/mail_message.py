@@ -1,0 +1,65 @@
+"""A mail as it goes over the wire: headers and parts by the standard's rules, whatever names and addresses hold."""
+
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP, SMTPUTF8
+from email.utils import format_datetime, parseaddr
+
+import idna
+
+from domain.mail import Mail, MailRefusedError
+
+LONGEST_LINE = 998
+"""Bytes, RFC 5322 section 2.1.1."""
+
+
+def mail_message(mail: Mail, sender: str, now: datetime) -> EmailMessage:
+    """The message from `sender` (`Name <address>`). Sent twice, it has the same Message-ID, so that receivers can throw
+    the second away.
+
+    Raises MailRefusedError when the receiver's address is none.
+    """
+    to = receiver(mail)
+    name, address = parseaddr(sender)
+    own = Address(_on_one_line(name), addr_spec=address)
+    message = EmailMessage(SMTP if to.addr_spec.isascii() else SMTPUTF8)
+    message["From"] = own
+    message["To"] = to
+    message["Subject"] = _on_one_line(mail.subject)
+    message["Date"] = format_datetime(now)
+    message["Message-ID"] = f"<{mail.id}@{own.domain}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message["X-Auto-Response-Suppress"] = "All"
+    message.set_content(mail.text, cte=_encoding_of(mail.text))
+    message.add_alternative(mail.html, subtype="html", cte=_encoding_of(mail.html))
+    return message
+
+
+def receiver(mail: Mail) -> Address:
+    """Where the mail goes. A domain in other letters is written in the ASCII that DNS knows; a local part in other
+    letters stays, and only servers that speak SMTPUTF8 take it. Raises MailRefusedError when it is no address."""
+    local, _, domain = mail.address.rpartition("@")
+    if not local or not domain or not all(_is_plain(letter) for letter in mail.address):
+        raise MailRefusedError("no_address")
+    try:
+        ascii_domain = domain if domain.isascii() else idna.encode(domain, uts46=True).decode()
+        return Address(_on_one_line(mail.name), username=local, domain=ascii_domain)
+    except (ValueError, IndexError) as error:  # idna's errors are ValueErrors; a name cannot make one
+        raise MailRefusedError("no_address") from error
+
+
+def _is_plain(letter: str) -> bool:
+    """Whether the letter may stand in an address that we send to. Quoted local parts with spaces are nobody's."""
+    return letter.isprintable() and letter not in ' <>"(),;:\\[]'
+
+
+def _on_one_line(text: str) -> str:
+    """Headers end at a line's end, so no text brings its own; what cannot be printed is a space."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
+def _encoding_of(text: str) -> str:
+    """As it is where that is allowed, so that a link can be read in the raw message."""
+    is_plain = text.isascii() and all(len(line) < LONGEST_LINE for line in text.splitlines())
+    return "7bit" if is_plain else "quoted-printable"
