@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 
 from api.attendance import Attendance
+from api.factor_codes import SecondFactors
 from api.feed import Feed
 from api.passwords import Passwords
 from api.principals import Principals
+from api.token_keys import KeyRing
 from api.tokens import AccessTokens
+from database.accounts import AccountStore
 from database.agent_lives import AgentLifeStore
 from database.agent_performance import PerformanceFigures
 from database.agents import AgentStore
@@ -16,6 +19,7 @@ from database.events import EventLog
 from database.forecasts import ForecastStore
 from database.people import CategoryStore, PeopleStore
 from database.pool import Pool
+from database.refresh_tokens import RefreshTokenStore
 from database.rotas import RotaStore
 from database.sessions import SessionStore
 from database.shift_feeds import ShiftFeedStore
@@ -30,6 +34,7 @@ from database.sla_policies import SlaPolicyStore
 from database.sla_rollouts import RolloutStore
 from database.sla_terms import SlaTermsStore
 from database.teams import TeamStore
+from database.throttles import ThrottleStore
 from database.ticket_lists import TicketLists
 from database.tickets import TicketStore
 from database.time_off import TimeOffStore
@@ -80,6 +85,11 @@ class Desk:
     bell: Bell
     principals: Principals
     sessions: SessionStore
+    accounts: AccountStore
+    refresh_tokens: RefreshTokenStore
+    factors: SecondFactors
+    throttles: ThrottleStore
+    keys: KeyRing
     tokens: AccessTokens
     passwords: Passwords
     rules: LifecycleRules

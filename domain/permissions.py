@@ -54,11 +54,25 @@ def _table(*rows: tuple[frozenset[Role], Scope | None, str]) -> dict[str, Permis
     return table
 
 
-PUBLIC = frozenset(["login", "register", "get_shift_feed", "live", "ready", "metrics", "redirect_to_docs"])
+PUBLIC = frozenset(
+    [
+        *("login", "register", "open_browser_session", "refresh_session", "get_token_keys"),
+        *("forgot_password", "reset_password", "verify_email", "resend_verification"),
+        *("get_shift_feed", "live", "ready", "metrics", "redirect_to_docs"),
+    ]
+)
 """Operations without sign-in. A shift feed's address is itself the secret."""
 
 PERMISSIONS = _table(
     (ANYBODY, None, "me"),
+    (
+        ANYBODY,
+        Scope.ACCOUNT,
+        """
+        logout logout_everywhere list_sessions revoke_session change_password get_totp begin_totp confirm_totp
+        remove_totp
+        """,
+    ),
     (
         ANYBODY,
         Scope.TICKETS_READ,
@@ -120,5 +134,5 @@ PERMISSIONS = _table(
         """,
     ),
     (ADMINS, Scope.PEOPLE_READ, "list_users"),
-    (ADMINS, Scope.PEOPLE_WRITE, "add_user edit_user"),
+    (ADMINS, Scope.PEOPLE_WRITE, "add_user edit_user remove_user_totp"),
 )
