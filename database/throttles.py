@@ -7,9 +7,6 @@ from datetime import datetime, timedelta
 from database.pool import Connection, Pool
 from domain.throttle import Counted, Tally, after_attempt, longest_wait
 
-FORGET_AFTER = timedelta(days=2)
-"""Older than any limit remembers."""
-
 
 class ThrottleStore:
     """The tallies of `domain.throttle` in PostgreSQL. They survive a restart, and name nobody."""
@@ -56,10 +53,6 @@ class ThrottleStore:
             shared,
             at,
         )
-
-    async def forget(self, now: datetime) -> None:
-        """Delete what no limit remembers."""
-        await self._pool.execute("delete from throttles where last_at < $1", now - FORGET_AFTER)
 
 
 async def _write(connection: Connection, bucket: bytes, tally: Tally) -> None:
