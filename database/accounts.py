@@ -21,7 +21,7 @@ from domain.ids import PersonId
 from domain.people import Role
 
 PASSWORD_CHANGED, PASSWORD_RESET = "password_changed", "password_reset"
-_LOCK = "select id, email, credential_version, is_active, email_verified_at from people where id = $1 for update"
+_LOCK = "select id, email, credential_version, is_active, email_verified_at from people where id = $1 for no key update"
 
 
 class AccountStore:
@@ -42,7 +42,7 @@ class AccountStore:
 
         async def create(connection: Connection) -> dict[str, Any]:
             known = await connection.fetchrow(
-                "select id, email_verified_at, kind from people where email_key = $1 for update", email_key(email)
+                "select id, email_verified_at, kind from people where email_key = $1 for no key update", email_key(email)
             )
             if known is None:
                 person = await insert_person(

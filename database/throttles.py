@@ -7,6 +7,13 @@ from datetime import datetime, timedelta
 from database.pool import Connection, Pool
 from domain.throttle import Counted, Tally, after_attempt, longest_wait
 
+_LOCK_OR_MAKE = """
+insert into throttles (bucket, count, last_at) select unnest($1::bytea[]), 0, $2
+on conflict (bucket) do update set bucket = excluded.bucket returning bucket, count, last_at, blocked_until
+"""
+"""SQL: locks tallies in the order in which they are named, and makes those that are missing."""
+_LOCK = "select from throttles where bucket = any($1::bytea[]) order by bucket for update"
+
 
 class ThrottleStore:
     """The tallies of `domain.throttle` in PostgreSQL. They survive a restart, and name nobody."""
@@ -20,39 +27,33 @@ class ThrottleStore:
         Two at once come one after the other: the tallies are locked, always in the same order.
         """
         buckets = sorted((_bucket(one), one) for one in counted)
-        names = [bucket for bucket, _ in buckets]
         async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(
-                "insert into throttles (bucket, count, last_at) select unnest($1::bytea[]), 0, $2 "
-                "on conflict do nothing",
-                names,
-                now,
-            )
-            rows = await connection.fetch(
-                "select bucket, count, last_at, blocked_until from throttles where bucket = any($1::bytea[]) "
-                "order by bucket for update",
-                names,
-            )
-            tallies = [Tally(*list(row.values())[1:]) for row in rows]
-            wait = longest_wait(tallies, now)
+            rows = await connection.fetch(_LOCK_OR_MAKE, [bucket for bucket, _ in buckets], now)
+            tallies = {row["bucket"]: Tally(*list(row.values())[1:]) for row in rows}
+            wait = longest_wait(tallies.values(), now)
             if not wait:
-                for (bucket, one), tally in zip(buckets, tallies, strict=True):
-                    await _write(connection, bucket, after_attempt(tally, one.limit, now))
+                for bucket, one in buckets:
+                    await _write(connection, bucket, after_attempt(tallies[bucket], one.limit, now))
         return wait
 
     async def forgive(self, counted: Sequence[Counted], at: datetime) -> None:
         """Take an attempt of that moment back, for it succeeded. What is counted for an account begins anew; of an
         address one try is taken back, or whoever has one account of their own could guess at others without end."""
-        ours = sorted(_bucket(one) for one in counted if one.names[1] != "address")
-        shared = sorted(_bucket(one) for one in counted if one.names[1] == "address")
-        await self._pool.execute(
-            "with mine as (delete from throttles where bucket = any($1::bytea[])) "
-            "update throttles set count = greatest(count - 1, 0), "
-            "blocked_until = case when last_at = $3 then null else blocked_until end where bucket = any($2::bytea[])",
-            ours,
-            shared,
-            at,
-        )
+        own = [_bucket(one) for one in counted if one.names[1] != "address"]
+        shared = [_bucket(one) for one in counted if one.names[1] == "address"]
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(_LOCK, own + shared)
+            # Not deleted: of rows that come and go, no order of locks keeps two from waiting for each other.
+            await connection.execute(
+                "update throttles set count = 0, blocked_until = null where bucket = any($1::bytea[])", own
+            )
+            await connection.execute(
+                "update throttles set count = greatest(count - 1, 0), "
+                "blocked_until = case when last_at = $2 then null else blocked_until end "
+                "where bucket = any($1::bytea[])",
+                shared,
+                at,
+            )
 
 
 async def _write(connection: Connection, bucket: bytes, tally: Tally) -> None:

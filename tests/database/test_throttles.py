@@ -78,3 +78,15 @@ async def test_a_tally_names_nobody(throttles: ThrottleStore, pool: Pool) -> Non
     assert len(rows) == 1
     assert b"ada" not in rows[0]["bucket"]
     assert b"192.0.2.1" not in rows[0]["bucket"]
+
+
+async def test_tries_and_successes_at_once_stand_in_nobodys_way(throttles: ThrottleStore) -> None:
+    limit = LIMIT._replace(free=1000)
+    counted = [Counted(("login", kind, "ada"), limit) for kind in ("address", "pair", "account")]
+
+    async def sign_in() -> timedelta:
+        wait = await throttles.take(counted, NOW)
+        await throttles.forgive(counted, NOW)
+        return wait
+
+    assert set(await asyncio.gather(*(sign_in() for _ in range(60)))) == {NO_WAIT}
