@@ -123,7 +123,11 @@ async def login(body: Login, desk: InDesk, request: Request) -> TokenOut:
     After the right password 401 `second_factor_required` asks for a `code` beside it, and 403 `email_not_verified` for
     the use of the link in the mail.
     """
-    person = await proven_person(desk, request, body)
+    return await begin_session(desk, request, await proven_person(desk, request, body))
+
+
+async def begin_session(desk: Desk, request: Request, person: PersonRecord) -> TokenOut:
+    """Tokens for somebody who has just proven who they are."""
     refresh_token, now = secrets.token_urlsafe(32), datetime.now(UTC)
     agent = header_text(request, "User-Agent")
     session = await desk.refresh_tokens.begin(person.id, refresh_token, now, client_address(request), agent)

@@ -12,8 +12,10 @@ from api.auth import PersonOut, TokenOut, person_out, token_out
 from api.browser_session import BrowserSecret, check_same_site, clear_cookies, new_secret, secret_hash, set_cookies
 from api.requests import InDesk, Signed, header_text
 from api.sign_in import Login, proven_person
+from api.state import Desk
 from api.texts import Text
 from api.throttle import client_address, count_attempt
+from database.people import PersonRecord
 from database.sessions import SessionRecord
 from domain.errors import NotFoundError, RefreshInvalidError
 from domain.session import BROWSER_SESSION_LIFETIME
@@ -76,7 +78,13 @@ async def refresh_session(body: Refresh, desk: InDesk, request: Request) -> Toke
 async def open_browser_session(body: Login, desk: InDesk, request: Request, response: Response) -> BrowserSessionOut:
     """Sign in a browser: as `login`, but what signs in is set as a cookie, which also event streams take."""
     check_same_site(request, desk.settings.public_base)
-    person = await proven_person(desk, request, body)
+    return await begin_browser_session(desk, request, response, await proven_person(desk, request, body))
+
+
+async def begin_browser_session(
+    desk: Desk, request: Request, response: Response, person: PersonRecord
+) -> BrowserSessionOut:
+    """Sign in the browser of somebody who has just proven who they are."""
     secret, until = new_secret(), datetime.now(UTC) + BROWSER_SESSION_LIFETIME
     session = await desk.sessions.open(
         person.id, until, client_address(request), header_text(request, "User-Agent"), secret_hash(secret)

@@ -42,7 +42,8 @@ class AccountStore:
 
         async def create(connection: Connection) -> dict[str, Any]:
             known = await connection.fetchrow(
-                "select id, email_verified_at, kind from people where email_key = $1 for no key update", email_key(email)
+                "select id, email_verified_at, kind from people where email_key = $1 for no key update",
+                email_key(email),
             )
             if known is None:
                 person = await insert_person(

@@ -56,7 +56,7 @@ PAIR_LIMITS = {
     Attempt.REGISTER: Limit(5, MINUTE, HOUR, HOUR),
 }
 ADDRESS_LIMITS = {
-    Attempt.LOGIN: Limit(50, SECOND, 15 * MINUTE, HOUR),
+    Attempt.LOGIN: Limit(100, SECOND, 15 * MINUTE, HOUR),
     Attempt.FACTOR: Limit(50, SECOND, 15 * MINUTE, HOUR),
     Attempt.REFRESH: Limit(50, SECOND, 15 * MINUTE, HOUR),
     Attempt.MAIL: Limit(30, 10 * SECOND, HOUR, HOUR),
