@@ -129,8 +129,14 @@ async def login(body: Login, desk: InDesk, request: Request) -> TokenOut:
 async def begin_session(desk: Desk, request: Request, person: PersonRecord) -> TokenOut:
     """Tokens for somebody who has just proven who they are."""
     refresh_token, now = secrets.token_urlsafe(32), datetime.now(UTC)
-    agent = header_text(request, "User-Agent")
-    session = await desk.refresh_tokens.begin(person.id, refresh_token, now, client_address(request), agent)
+    session = await desk.refresh_tokens.begin(
+        person.id,
+        refresh_token,
+        now,
+        client_address(request),
+        header_text(request, "User-Agent"),
+        person.credential_version,
+    )
     return token_out(desk, person, session, refresh_token, now + REFRESH_LIFETIME)
 
 

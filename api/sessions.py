@@ -87,7 +87,12 @@ async def begin_browser_session(
     """Sign in the browser of somebody who has just proven who they are."""
     secret, until = new_secret(), datetime.now(UTC) + BROWSER_SESSION_LIFETIME
     session = await desk.sessions.open(
-        person.id, until, client_address(request), header_text(request, "User-Agent"), secret_hash(secret)
+        person.id,
+        until,
+        client_address(request),
+        header_text(request, "User-Agent"),
+        secret_hash(secret),
+        person.credential_version,
     )
     cookie = BrowserSecret(session.id, secret)
     set_cookies(response, cookie, until)

@@ -36,6 +36,8 @@ class PersonRecord(NamedTuple):
     organisation: Slug | None
     sees_organisation: bool
     email_verified_at: datetime | None
+    credential_version: int = 0
+    """How often the password was set."""
 
     @property
     def reader(self) -> Reader:
@@ -58,7 +60,8 @@ class NamedSlug(NamedTuple):
 PERSON = """
 p.id, p.email, p.name, p.role,
     array(select m.team from team_members m where m.person_id = p.id order by m.team) as teams,
-    p.is_active, p.password_hash, p.tier, p.kind, p.organisation, p.sees_organisation, p.email_verified_at
+    p.is_active, p.password_hash, p.tier, p.kind, p.organisation, p.sees_organisation, p.email_verified_at,
+    p.credential_version
 """
 """SQL: the columns of a PersonRecord, of `people p`."""
 _SELECT = f"select {PERSON} from people p"

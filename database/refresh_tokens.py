@@ -49,11 +49,19 @@ class RefreshTokenStore:
         self._pool = pool
 
     async def begin(
-        self, person: PersonId, token: str, now: datetime, address: str = "", user_agent: str = ""
+        self,
+        person: PersonId,
+        token: str,
+        now: datetime,
+        address: str = "",
+        user_agent: str = "",
+        version: int | None = None,
     ) -> CredentialId:
-        """Begin a session with its first token."""
+        """Begin a session with its first token, as `open_session` does."""
         async with self._pool.acquire() as connection, connection.transaction():
-            session = await open_session(connection, person, now + REFRESH_LIFETIME, address, user_agent)
+            session = await open_session(
+                connection, person, now + REFRESH_LIFETIME, address, user_agent, version=version
+            )
             await _insert(connection, uuid4(), session.id, token, now + REFRESH_LIFETIME)
         return session
 

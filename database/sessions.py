@@ -12,10 +12,12 @@ from database.credentials import CredentialId
 from database.people import tell_person_changed
 from database.pool import Connection, Pool
 from domain.access import Reader
+from domain.errors import InvalidCredentialsError
 from domain.ids import PersonId
 from domain.people import Role
 
 LONGEST_USER_AGENT = 300
+_VERSION = "select credential_version from people where id = $1 for share"
 
 
 class SessionRecord(NamedTuple):
@@ -44,10 +46,11 @@ class SessionStore:
         address: str = "",
         user_agent: str = "",
         secret_hash: bytes | None = None,
+        version: int | None = None,
     ) -> CredentialId:
-        """Begin a session of somebody who has just proven who they are. With a secret it is a browser's."""
-        async with self._pool.acquire() as connection:
-            return await open_session(connection, person, until, address, user_agent, secret_hash)
+        """Begin a session as `open_session` does. With a secret it is a browser's."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            return await open_session(connection, person, until, address, user_agent, secret_hash, version)
 
     async def all_of(self, person: PersonId) -> list[SessionRecord]:
         """The sessions in force, the newest first."""
@@ -86,8 +89,15 @@ async def open_session(
     address: str,
     user_agent: str,
     secret_hash: bytes | None = None,
+    version: int | None = None,
 ) -> CredentialId:
-    """Begin a session within the caller's transaction."""
+    """Begin a session of somebody who has just proven who they are, within the caller's transaction.
+
+    With the credential version of that proof: whoever changes the password at this moment either ends this session too,
+    or keeps it from beginning. Raises InvalidCredentialsError then.
+    """
+    if version is not None and version != await connection.fetchval(_VERSION, person):
+        raise InvalidCredentialsError("The password was changed in this moment; sign in again.")
     session = CredentialId("session", uuid4())
     await connection.execute(
         "insert into sessions (id, person_id, expires_at, address, user_agent, secret_hash) "
