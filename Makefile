@@ -5,11 +5,11 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check bench bench-sla bench-dispatch fuzz replay rehearse reconcile promote admin openapi lock clean
+.PHONY: help up test check bench bench-sla bench-dispatch fuzz replay rehearse reconcile promote admin openapi lock rotate-token-key clean
 MAKEFLAGS += --no-print-directory
 
 help: ## list the targets
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' Makefile
 
 up: $(VENV)/.stamp-run ## run the whole system here: PostgreSQL, Temporal, worker and API (Ctrl-C stops it)
 	@exec $(BIN)/python -m stack
@@ -49,6 +49,9 @@ promote: $(VENV)/.stamp-run ## make a build of the worker the current one and mo
 
 admin: $(VENV)/.stamp-run ## make somebody an admin (EMAIL=ada@example.org NAME="Ada"; asks for a new person's password)
 	@exec $(BIN)/python -m operations.admin "$(EMAIL)" $(if $(NAME),--name "$(NAME)")
+
+rotate-token-key: $(VENV)/.stamp-run ## sign tokens with a new key from now on; what older ones signed stays good
+	@exec $(BIN)/python -m operations.rotate_token_key
 
 openapi: $(VENV)/.stamp-run ## write docs/openapi.json from the code
 	@exec $(BIN)/python -m operations.openapi

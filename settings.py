@@ -40,7 +40,10 @@ class Settings(BaseSettings):
     temporal_tls_key_file: Path | None = None
 
     token_key_file: Path | None = None
-    access_token_minutes: int = Field(default=60, ge=1, le=1440)
+    access_token_minutes: int = Field(default=10, ge=1, le=1440)
+
+    factor_key_file: Path | None = None
+    email_verification: Literal["required", "optional"] = "required"
 
     public_url: str | None = Field(default=None, pattern=r"^https?://[^\s#?]+$")
     mail_from: str = "Smart Ticketing <smart-ticketing@localhost>"
@@ -130,5 +133,10 @@ class Settings(BaseSettings):
 
     @property
     def token_key_path(self) -> Path:
-        """The file of the private key that signs access tokens (a JWK, Ed25519)."""
+        """The file of the private keys that sign access tokens (a JWK or a set of them, Ed25519)."""
         return self.token_key_file or self.data_dir.resolve() / "token-key.json"
+
+    @property
+    def factor_key_path(self) -> Path:
+        """The file of the secret by which those of second factors are encrypted."""
+        return self.factor_key_file or self.data_dir.resolve() / "factor-key"

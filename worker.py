@@ -28,7 +28,7 @@ from activities.retention import RetentionActivities
 from activities.rotas import RotaActivities
 from activities.sla_rollouts import RolloutActivities
 from activities.tickets import TicketActivities
-from api.tokens import load_or_make_key
+from api.token_keys import load_or_make_key
 from database.account_mails import AccountMailStore
 from database.agent_connections import AgentConnectionStore
 from database.agent_lives import AgentLifeStore

@@ -71,6 +71,7 @@ async def add_agent(body: NewAgent, desk: InDesk, reader: AsReader, key: Key, re
     """Add somebody to the desk; for admins."""
     check_admin(reader)
     plan, levels = plan_of(body), _levels(body.skills)
+    desk.passwords.check(body.password.get_secret_value(), body.email)
     hashed = await desk.passwords.hash(body.password.get_secret_value())
     joining = Joining(body.email, body.name, Role(body.role), hashed)
     request_key = without_password(key.id, body) if key.is_given else None

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from api import (
     account_pages,
+    account_passwords,
     agents,
     assignment,
     auth,
@@ -24,6 +25,9 @@ from api import (
     people,
     presence,
     privacy,
+    public_keys,
+    second_factor,
+    sessions,
     shift_coverage,
     shift_feeds,
     shift_life,
@@ -48,14 +52,17 @@ from api import (
 )
 from api.attendance import Attendance
 from api.event_frames import Event
+from api.factor_cipher import FactorCipher, load_or_make_secret
+from api.factor_codes import SecondFactors
 from api.feed import Feed
 from api.middleware import AnnouncedBodyLimit, Metrics
 from api.passwords import Passwords
 from api.principals import Principals
 from api.problems import Problem, install
-from api.signed_links import SignedLinks
 from api.state import Desk
-from api.tokens import AccessTokens, load_or_make_key
+from api.token_keys import KeyRing
+from api.tokens import AccessTokens
+from database.accounts import AccountStore
 from database.agent_connections import AgentConnectionStore
 from database.agent_lives import AgentLifeStore
 from database.agent_performance import PerformanceFigures
@@ -70,8 +77,10 @@ from database.organisations import OrganisationStore
 from database.people import CategoryStore, PeopleStore
 from database.person_export import PersonExport
 from database.pool import open_pool
+from database.refresh_tokens import RefreshTokenStore
 from database.retention import RetentionStore
 from database.rotas import RotaStore
+from database.second_factors import SecondFactorStore
 from database.sessions import SessionStore
 from database.shift_feeds import ShiftFeedStore
 from database.shift_needs import ShiftNeedStore
@@ -85,6 +94,7 @@ from database.sla_policies import SlaPolicyStore
 from database.sla_rollouts import RolloutStore
 from database.sla_terms import SlaTermsStore
 from database.teams import TeamStore
+from database.throttles import ThrottleStore
 from database.ticket_lists import TicketLists
 from database.tickets import TicketStore
 from database.time_off import TimeOffStore
@@ -107,6 +117,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         409: "Illegal now",
         412: "Someone was quicker",
         422: "Malformed input",
+        429: "Too many attempts; see `Retry-After`",
         503: "A part is down; see `Retry-After`",
     }.items()
 }
@@ -137,7 +148,7 @@ async def build_desk(settings: Settings) -> Desk:
         tls=tls_config(settings.temporal_tls_ca_file, settings.temporal_tls_cert_file, settings.temporal_tls_key_file),
         lazy=True,
     )
-    key = load_or_make_key(settings.token_key_path)
+    keys = KeyRing(settings.token_key_path)
     lifetime = timedelta(minutes=settings.access_token_minutes)
     agent_workflows = AgentClient(client, settings.command_timeout_seconds)
     return Desk(
@@ -181,8 +192,12 @@ async def build_desk(settings: Settings) -> Desk:
         bell=Bell(settings.database_dsn, {ACCESS_BELL: principals.ring, BELL: feed.ring}),
         principals=principals,
         sessions=SessionStore(pool),
-        tokens=AccessTokens(key, lifetime),
-        links=SignedLinks(key),
+        accounts=AccountStore(pool),
+        refresh_tokens=RefreshTokenStore(pool),
+        factors=SecondFactors(SecondFactorStore(pool), FactorCipher(load_or_make_secret(settings.factor_key_path))),
+        throttles=ThrottleStore(pool),
+        keys=keys,
+        tokens=AccessTokens(keys, lifetime),
         passwords=Passwords(),
         rules=LifecycleRules(auto_close_days=settings.auto_close_days, reopen_days=settings.reopen_days),
     )
@@ -222,15 +237,17 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Metrics)
     api = APIRouter(prefix="/api", responses=PROBLEMS)
     for part in (
-        tickets, ticket_commands, timeline, watchers, assignment, auth, presence, shift_life, people, organisations,
-        privacy, agents, hand_over, teams, sla_ledger, sla_calendars, sla_policies, sla_rollouts, sla_figures,
-        shift_rotas, shift_time_off, shift_requests, shift_coverage, shift_feeds, shifts, workload,
-        workload_plans, workload_predictions, stream,
+        auth, sessions, account_passwords, second_factor,
+        tickets, ticket_commands, timeline, watchers, assignment, presence, shift_life, people, organisations, privacy,
+        agents, hand_over, teams, sla_ledger, sla_calendars, sla_policies, sla_rollouts, sla_figures, shift_rotas,
+        shift_time_off, shift_requests, shift_coverage, shift_feeds, shifts, workload, workload_plans,
+        workload_predictions, stream,
     ):  # fmt: skip
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.router)
     app.include_router(account_pages.router)
+    app.include_router(public_keys.router)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     return app
 

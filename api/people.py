@@ -95,6 +95,7 @@ async def list_users(
 async def add_user(body: NewPerson, desk: InDesk, reader: AsReader, key: Key) -> UserOut:
     """Add a person; for admins."""
     check_admin(reader)
+    desk.passwords.check(body.password.get_secret_value(), body.email)
     hashed = await desk.passwords.hash(body.password.get_secret_value())
     request_key = without_password(key.id, body) if key.is_given else None
     person = await desk.people.add(

@@ -25,6 +25,7 @@ STATUS: dict[type[errors.DomainError], int] = {
     errors.ConflictError: 409,
     errors.StaleRevisionError: 412,
     errors.InvalidError: 422,
+    errors.TooManyAttemptsError: 429,
     errors.RevisionMismatchError: 503,
 }
 """Family of errors -> status. A test holds that every error belongs to a family."""
@@ -98,6 +99,8 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     if status == 503:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if isinstance(error, errors.TooManyAttemptsError):
+        headers["Retry-After"] = str(error.retry_after_seconds)
     return problem(status, error.code, error.detail, headers=headers)
 
 

@@ -1,15 +1,17 @@
 """What every route needs of a request: the desk's parts, who is asking, the command's id, the revision they saw."""
 
 import hashlib
+import hmac
 import re
 from datetime import UTC, datetime
 from typing import Annotated, NamedTuple, cast
 from uuid import uuid4
 
 from fastapi import Depends, Header, Path, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 
+from api.browser_session import SESSION_COOKIE, BrowserSecret, check_from_our_pages
 from api.state import Desk
 from database.credentials import CredentialId, Principal
 from database.idempotency import RequestKey
@@ -20,7 +22,14 @@ from domain.ids import CommandId, PersonId, TicketNumber, command_id_for_key
 from domain.ticket import Ticket
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="bearer", bearerFormat="JWT")
+_session = APIKeyCookie(
+    name=SESSION_COOKIE,
+    auto_error=False,
+    scheme_name="session",
+    description="A browser's session. Changes need `X-CSRF-Token` beside it: the value of the cookie `__Host-csrf`.",
+)
 Number = Annotated[TicketNumber, Path(ge=1, le=2**53, description="The ticket's number.")]
+_NEVER = datetime.max.replace(tzinfo=UTC)
 _ETAG = re.compile(r'(?:W/)?"?(\d{1,9})"?')
 
 
@@ -51,15 +60,33 @@ class Presented(NamedTuple):
 
     credential: CredentialId
     until: datetime
+    secret_hash: bytes | None = None
+    """SHA-256 of the secret that came with it; None: it came in a token that we signed."""
+
+    def proves(self, principal: Principal) -> bool:
+        """Whether it came as that credential has to come."""
+        if self.secret_hash is None or principal.secret_hash is None:
+            return self.secret_hash is principal.secret_hash
+        return hmac.compare_digest(self.secret_hash, principal.secret_hash)
 
 
 async def presented(
-    request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    request: Request,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    cookie: Annotated[str | None, Depends(_session)],
 ) -> Presented:
-    """Raises UnauthenticatedError without a genuine credential."""
-    if bearer is None:
-        raise UnauthenticatedError("Sign in first: send `Authorization: Bearer <access token>`.")
-    return Presented(*_desk(request).tokens.check(bearer.credentials))
+    """Of several credentials the most deliberate one counts: a header before a cookie.
+
+    Raises UnauthenticatedError without a genuine credential, CrossSiteError for a change that another site's page may
+    have made.
+    """
+    if bearer is not None:
+        return Presented(*_desk(request).tokens.check(bearer.credentials))
+    if cookie is not None:
+        secret = BrowserSecret.parse(cookie)
+        check_from_our_pages(request, secret, _desk(request).settings.public_base)
+        return Presented(secret.credential, _NEVER, secret.hash)
+    raise UnauthenticatedError("Sign in first: send `Authorization: Bearer <access token>`.")
 
 
 async def signed_in(request: Request, presented: Annotated[Presented, Depends(presented)]) -> SignedIn:
@@ -69,12 +96,17 @@ async def signed_in(request: Request, presented: Annotated[Presented, Depends(pr
     not for them.
     """
     principal = await _desk(request).principals.find(presented.credential)
-    if principal is None or not principal.is_good(datetime.now(UTC)):
+    if principal is None or not presented.proves(principal) or not principal.is_good(datetime.now(UTC)):
         raise UnauthenticatedError("This sign-in is not valid any more.")
     reader = principal.reader
     check_permission(reader, request.scope["route"].name)
     until = presented.until if principal.expires_at is None else min(presented.until, principal.expires_at)
     return SignedIn(principal, reader, until)
+
+
+def header_text(request: Request, name: str) -> str:
+    """A header as a text that can be stored; empty when there is none."""
+    return request.headers.get(name, "").replace("\0", "")
 
 
 async def reader(signed: Annotated[SignedIn, Depends(signed_in)]) -> Reader:

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 from api.attendance import Attendance
+from api.factor_codes import SecondFactors
 from api.feed import Feed
 from api.passwords import Passwords
 from api.principals import Principals
-from api.signed_links import SignedLinks
+from api.token_keys import KeyRing
 from api.tokens import AccessTokens
+from database.accounts import AccountStore
 from database.agent_lives import AgentLifeStore
 from database.agent_performance import PerformanceFigures
 from database.agents import AgentStore
@@ -20,6 +22,7 @@ from database.organisations import OrganisationStore
 from database.people import CategoryStore, PeopleStore
 from database.person_export import PersonExport
 from database.pool import Pool
+from database.refresh_tokens import RefreshTokenStore
 from database.retention import RetentionStore
 from database.rotas import RotaStore
 from database.sessions import SessionStore
@@ -35,6 +38,7 @@ from database.sla_policies import SlaPolicyStore
 from database.sla_rollouts import RolloutStore
 from database.sla_terms import SlaTermsStore
 from database.teams import TeamStore
+from database.throttles import ThrottleStore
 from database.ticket_lists import TicketLists
 from database.tickets import TicketStore
 from database.time_off import TimeOffStore
@@ -89,7 +93,11 @@ class Desk:
     bell: Bell
     principals: Principals
     sessions: SessionStore
+    accounts: AccountStore
+    refresh_tokens: RefreshTokenStore
+    factors: SecondFactors
+    throttles: ThrottleStore
+    keys: KeyRing
     tokens: AccessTokens
-    links: SignedLinks
     passwords: Passwords
     rules: LifecycleRules

@@ -50,6 +50,7 @@ async def stream_events(
         record = await desk.tickets.read(number)
         if record is None or not ticket_scope(signed.reader).includes(record):
             raise TicketNotFoundError(f"There is no ticket {number}.")
+    await desk.principals.read(signed.principal.credential)  # no stream begins while the database does not answer
     given = last_event_id or cursor
     asked = StreamCursor.parse(given) if given else None
     is_stale = asked is not None and await _is_stale(desk, asked)

@@ -12,6 +12,7 @@ from database.bell import ACCESS_BELL, BELL, CALL_DISPATCHERS
 from database.idempotency import RequestKey, create_once
 from database.pool import Connection, Pool
 from domain.access import Reader
+from domain.email_address import email_key
 from domain.errors import AgentOwnsTicketsError, AlreadyExistsError, NotFoundError, UnknownReferenceError
 from domain.ids import PersonId
 from domain.people import Role
@@ -36,6 +37,8 @@ class PersonRecord(NamedTuple):
     organisation: Slug | None
     sees_organisation: bool
     email_verified_at: datetime | None
+    credential_version: int = 0
+    """How often the password was set."""
 
     @property
     def reader(self) -> Reader:
@@ -58,7 +61,8 @@ class NamedSlug(NamedTuple):
 PERSON = """
 p.id, p.email, p.name, p.role,
     array(select m.team from team_members m where m.person_id = p.id order by m.team) as teams,
-    p.is_active, p.password_hash, p.tier, p.kind, p.organisation, p.sees_organisation, p.email_verified_at
+    p.is_active, p.password_hash, p.tier, p.kind, p.organisation, p.sees_organisation, p.email_verified_at,
+    p.credential_version
 """
 """SQL: the columns of a PersonRecord, of `people p`."""
 _SELECT = f"select {PERSON} from people p"
@@ -87,7 +91,7 @@ class PeopleStore:
         return [person_of(row) for row in rows]
 
     async def find_by_email(self, email: str) -> PersonRecord | None:
-        row = await self._pool.fetchrow(f"{_SELECT} where lower(p.email) = lower($1)", email)
+        row = await self._pool.fetchrow(f"{_SELECT} where p.email_key = $1", email_key(email))
         return None if row is None else person_of(row)
 
     async def page(self, after: PersonId | None, limit: int) -> list[PersonRecord]:
@@ -165,9 +169,13 @@ class PeopleStore:
             raise NotFoundError("There is no such person.")
         return person_of(row)
 
-    async def set_password(self, person: PersonId, password_hash: str) -> None:
+    async def rehash(self, person: PersonId, known: str, fresh: str) -> None:
+        """Keep the same password under other parameters, unless another one was set meanwhile."""
         await self._pool.execute(
-            "update people set password_hash = $2, updated_at = now() where id = $1", person, password_hash
+            "update people set password_hash = $3, updated_at = now() where id = $1 and password_hash = $2",
+            person,
+            known,
+            fresh,
         )
 
 
@@ -204,17 +212,22 @@ async def insert_person(
     password_hash: str,
     teams: tuple[Slug, ...],
     tier: Slug = DEFAULT_TIER,
+    *,
+    is_verified: bool = True,
 ) -> PersonId:
-    """Add a person within the caller's transaction."""
+    """Add a person within the caller's transaction. An address that an admin gives counts as verified."""
     person = PersonId(uuid4())
     await connection.execute(
-        "insert into people (id, email, name, role, password_hash, tier) values ($1, $2, $3, $4, $5, $6)",
+        "insert into people (id, email, email_key, name, role, password_hash, tier, email_verified_at) "
+        "values ($1, $2, $3, $4, $5, $6, $7, case when $8 then now() end)",
         person,
         email,
+        email_key(email),
         name,
         role,
         password_hash,
         tier,
+        is_verified,
     )
     await _set_teams(connection, person, teams)
     return person

@@ -47,6 +47,8 @@ PERSONAL: tuple[PersonalTable, ...] = (
     ),
     PersonalTable("sessions", ("person_id",), "deleted", secret=frozenset({"secret_hash"})),
     PersonalTable("api_keys", ("person_id",), "deleted", secret=frozenset({"secret_hash"})),
+    PersonalTable("totp_factors", ("person_id",), "deleted", secret=frozenset({"secret"})),
+    PersonalTable("recovery_codes", ("person_id",), "deleted", secret=frozenset({"hash"})),
     PersonalTable("account_mails", ("person_id",), "deleted"),
     PersonalTable("team_members", ("person_id",), "deleted"),
     PersonalTable("notifications", ("person_id",), "deleted"),
@@ -78,6 +80,7 @@ NOT_PERSONAL: Mapping[str, str] = {
     "idempotency_keys": "ids of what was made",
     "organisations": "companies",
     "queue_states": "numbers of a team",
+    "refresh_tokens": "digests; they go with their session",
     "retention_rules": "days",
     "retention_runs": "numbers",
     "shift_breaks": "moments of a shift",
@@ -92,6 +95,7 @@ NOT_PERSONAL: Mapping[str, str] = {
     "sla_rollouts": "which promise was rolled out",
     "start_requests": "numbers of tickets",
     "teams": "teams of the desk",
+    "throttles": "digests and counts",
     "ticket_commands": "ids and moments",
 }
 """Tables without words of or about a person, and what they hold."""

@@ -32,6 +32,13 @@ _REMOVE: dict[RetentionKind, str] = {
         select id from api_keys where least(expires_at, revoked_at) {_OLD} limit $2) returning 1)
     select (select count(*) from gone) + (select count(*) from keys)
     """,
+    RetentionKind.SIGN_IN_TALLIES: f"""
+    with gone as (delete from throttles where bucket in (
+        select bucket from throttles where last_at {_OLD} limit $2) returning 1),
+    tokens as (delete from refresh_tokens where id in (
+        select id from refresh_tokens where expires_at {_OLD} limit $2) returning 1)
+    select (select count(*) from gone) + (select count(*) from tokens)
+    """,
     RetentionKind.IDEMPOTENCY_KEYS: f"""
     with gone as (delete from idempotency_keys where id in (
         select id from idempotency_keys where created_at {_OLD} limit $2) returning 1) select count(*) from gone

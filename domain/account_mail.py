@@ -70,11 +70,10 @@ GIVE_UP_AFTER = timedelta(days=1)
 
 
 def account_mark(purpose: LinkPurpose, email: str, credential_version: int) -> str:
-    """How the account stands, as far as the purpose cares. A reset is bound to the password and to the address, so
-    that a link to an address that was given up opens nothing; a verification is bound to the address."""
-    parts = [purpose.value, email.lower()]
-    if purpose is LinkPurpose.RESET_PASSWORD:
-        parts.append(str(credential_version))
+    """How the account stands, as far as the purpose cares. It is bound to the address, so
+    that a link to an address that was given up opens nothing, and to the password: who confirms an address confirms
+    the registration that this mail is about, and not a later one by somebody else."""
+    parts = [purpose.value, email.lower(), str(credential_version)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 

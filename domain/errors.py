@@ -7,9 +7,10 @@ DomainError                  code for machines, sentence for people
 │   ├── TicketClosedError, IllegalTransitionError, ReopenWindowPassedError, AlreadyAssignedError, ...
 ├── StaleRevisionError       someone was quicker (`If-Match`)            412
 ├── InvalidError             malformed, or names something unknown       422
-└── UnauthenticatedError     no valid sign-in                            401
+├── UnauthenticatedError     no valid sign-in                            401
+└── TooManyAttemptsError     wait, and try again (`Retry-After`)         429
 
-`api/problems.py` maps the five families to HTTP in one table; between worker and API an error travels as its code.
+`api/problems.py` maps the families to HTTP in one table; between worker and API an error travels as its code.
 """
 
 from typing import ClassVar
@@ -49,6 +50,52 @@ class UnauthenticatedError(DomainError):
 
 class InvalidCredentialsError(UnauthenticatedError):
     code = "invalid_credentials"
+
+
+class SecondFactorRequiredError(UnauthenticatedError):
+    """The password was right; a code of the second factor has to come with it."""
+
+    code = "second_factor_required"
+
+
+class SecondFactorInvalidError(UnauthenticatedError):
+    """The password was right, and the code was wrong, too old, or used already."""
+
+    code = "second_factor_invalid"
+
+
+class RefreshInvalidError(UnauthenticatedError):
+    """The refresh token is none of ours, or its session is over."""
+
+    code = "refresh_token_invalid"
+
+
+class RefreshReusedError(UnauthenticatedError):
+    """The refresh token was used before, so somebody has a copy of it: its session has ended."""
+
+    code = "refresh_token_reused"
+
+
+class EmailNotVerifiedError(ForbiddenError):
+    """The password was right, and the link in the mail was not used yet."""
+
+    code = "email_not_verified"
+
+
+class CrossSiteError(ForbiddenError):
+    """A change that came with a session's cookie, and without what proves that it comes from our own pages."""
+
+    code = "cross_site"
+
+
+class TooManyAttemptsError(DomainError):
+    """Tried too often of late."""
+
+    code = "too_many_attempts"
+
+    def __init__(self, detail: str, retry_after_seconds: int = 60) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class ConflictError(DomainError):
@@ -267,6 +314,12 @@ class UnfitChangeError(ConflictError):
     """The database's own rules refuse a change that ours allowed: a fault, but one that no retry mends."""
 
     code = "unfit_change"
+
+
+class PasswordRefusedError(InvalidError):
+    """The password is one of those that are guessed first."""
+
+    code = "password_refused"
 
 
 class UnknownReferenceError(InvalidError):

@@ -54,12 +54,26 @@ def _table(*rows: tuple[frozenset[Role], Scope | None, str]) -> dict[str, Permis
     return table
 
 
-PUBLIC = frozenset(["login", "register", "get_shift_feed", "live", "ready", "metrics", "redirect_to_docs"])
+PUBLIC = frozenset(
+    [
+        *("login", "register", "open_browser_session", "refresh_session", "get_token_keys"),
+        *("forgot_password", "reset_password", "verify_email", "resend_verification"),
+        *("get_shift_feed", "live", "ready", "metrics", "redirect_to_docs"),
+    ]
+)
 """Operations without sign-in. A shift feed's address is itself the secret."""
 
 PERMISSIONS = _table(
     (ANYBODY, None, "me"),
     (ANYBODY, Scope.ACCOUNT, "export_own"),
+    (
+        ANYBODY,
+        Scope.ACCOUNT,
+        """
+        logout logout_everywhere list_sessions revoke_session change_password get_totp begin_totp confirm_totp
+        remove_totp
+        """,
+    ),
     (
         ANYBODY,
         Scope.TICKETS_READ,
@@ -126,5 +140,11 @@ PERMISSIONS = _table(
     ),
     (DESK, Scope.PEOPLE_READ, "list_organisations"),
     (ADMINS, Scope.PEOPLE_READ, "list_users export_person list_retention"),
-    (ADMINS, Scope.PEOPLE_WRITE, "add_user edit_user add_organisation edit_organisation erase_person set_retention"),
+    (
+        ADMINS,
+        Scope.PEOPLE_WRITE,
+        """
+        add_user edit_user add_organisation edit_organisation erase_person set_retention remove_user_totp
+        """,
+    ),
 )

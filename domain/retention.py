@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 class RetentionKind(StrEnum):
     SESSIONS = "sessions"
+    SIGN_IN_TALLIES = "sign_in_tallies"
     IDEMPOTENCY_KEYS = "idempotency_keys"
     NOTIFICATIONS = "notifications"
     DECISIONS = "decisions"
@@ -21,7 +22,10 @@ class Retention(NamedTuple):
 
 
 RETENTION: dict[RetentionKind, Retention] = {
-    RetentionKind.SESSIONS: Retention("sessions and keys that ended or were revoked", 30),
+    RetentionKind.SESSIONS: Retention(
+        "sessions and keys that ended or were revoked; until then they say from where their owner signed in", 90
+    ),
+    RetentionKind.SIGN_IN_TALLIES: Retention("counts of attempts to sign in, and refresh tokens that have ended", 2),
     RetentionKind.IDEMPOTENCY_KEYS: Retention("what answers a request that is sent again under its key", 30),
     RetentionKind.NOTIFICATIONS: Retention("notices to people", 365),
     RetentionKind.DECISIONS: Retention("the dispatcher's reasons", 365),

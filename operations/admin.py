@@ -11,14 +11,15 @@ import sys
 from api.passwords import Passwords
 from database.people import PeopleStore
 from database.pool import UNAVAILABLE, open_pool
+from domain.errors import PasswordRefusedError
+from domain.password import MIN_PASSWORD
 from domain.people import Role
 from settings import Settings
 
-MIN_PASSWORD = 8
-
 
 async def make_admin(settings: Settings, email: str, name: str, password: str | None) -> str:
-    """Returns a sentence on what was done. Raises ValueError when a new person has no password of 8 characters."""
+    """Returns a sentence on what was done. Raises ValueError when a new person has no password of 8 characters, and
+    PasswordRefusedError for one that is guessed first."""
     pool = await open_pool(settings.database_dsn, 1)
     async with pool:
         people = PeopleStore(pool)
@@ -28,7 +29,9 @@ async def make_admin(settings: Settings, email: str, name: str, password: str | 
             return f"{email} is an admin now; the password stays as it is."
         if password is None or len(password) < MIN_PASSWORD:
             raise ValueError(f"A new person needs a password of at least {MIN_PASSWORD} characters.")
-        await people.add(email, name, Role.ADMIN, await Passwords().hash(password))
+        passwords = Passwords()
+        passwords.check(password, email)
+        await people.add(email, name, Role.ADMIN, await passwords.hash(password))
         return f"{email} was made, as an admin."
 
 
@@ -44,7 +47,7 @@ def main() -> int:
     password = getpass.getpass("Password (for a new person): ") if asks else sys.stdin.readline().rstrip("\n")
     try:
         print(asyncio.run(make_admin(Settings(), arguments.email, arguments.name, password or None)))
-    except ValueError as error:
+    except (ValueError, PasswordRefusedError) as error:
         print(error)
         return 2
     except UNAVAILABLE as error:

@@ -78,6 +78,7 @@ async def running_stack() -> AsyncIterator[Stack]:
         "TEMPORAL_PORT": str(engine_port),
         "TEMPORAL_UI_PORT": str(ui_port),
         "DEMO": "1",
+        "ACCESS_TOKEN_MINUTES": "1440",  # whoever signs in for a measurement does so once
     }
     try:
         async with child("stack", [], folder / "stack.log", environment, stop_seconds=STOP_SECONDS) as process:

@@ -5,7 +5,7 @@ import pytest
 from fastapi import FastAPI
 
 from api.problems import STATUS, install, status_of
-from domain.errors import DomainError, RevisionMismatchError
+from domain.errors import DomainError, RevisionMismatchError, TooManyAttemptsError
 from tests.api.desk_api import assert_problem
 
 ERRORS = sorted(DomainError.by_code.values(), key=lambda error: error.code)
@@ -13,7 +13,7 @@ ERRORS = sorted(DomainError.by_code.values(), key=lambda error: error.code)
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.code)
 def test_every_error_has_a_status(error: type[DomainError]) -> None:
-    assert status_of(error("A sentence.")) in {401, 403, 404, 409, 412, 422, 503}
+    assert status_of(error("A sentence.")) in {401, 403, 404, 409, 412, 422, 429, 503}
 
 
 def test_an_error_of_no_family_would_be_noticed() -> None:
@@ -55,7 +55,7 @@ async def test_every_error_is_answered_by_its_code(client: httpx2.AsyncClient, e
     problem = assert_problem(answer, status_of(error("")), error.code)
     assert problem["detail"] == f"Because of {error.code}."
     assert problem["errors"] == []
-    assert ("Retry-After" in answer.headers) == (error is RevisionMismatchError)
+    assert ("Retry-After" in answer.headers) == (error in {RevisionMismatchError, TooManyAttemptsError})
 
 
 async def test_a_fault_of_ours_tells_nothing_of_itself(client: httpx2.AsyncClient) -> None:

@@ -12,7 +12,8 @@ import httpx2
 import pytest
 from starlette.types import Message
 
-from api.tokens import AccessTokens, load_or_make_key
+from api.token_keys import KeyRing
+from api.tokens import AccessTokens
 from settings import Settings
 from tests.api.desk_api import ApiDesk, assert_problem, do, opened, ticket_of, timeline_of
 from tests.api.listening import Stream, StreamServer, stream_server
@@ -362,8 +363,8 @@ async def test_a_ticket_that_leaves_the_team_leaves_the_stream(
 
 
 async def test_a_stream_ends_with_its_token(api: ApiDesk, server: StreamServer) -> None:
-    key = load_or_make_key(api.settings.token_key_path)
-    token = AccessTokens(key, timedelta(seconds=2)).make(api.people["agent"].id, api.sessions["agent"])
+    keys = KeyRing(api.settings.token_key_path)
+    token = AccessTokens(keys, timedelta(seconds=2)).make(api.people["agent"].id, api.sessions["agent"])
 
     async with server.listen({"Authorization": f"Bearer {token}"}) as stream:
         bye = (await stream.until_end())[-1]

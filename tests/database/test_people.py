@@ -86,7 +86,8 @@ async def test_a_change_that_is_refused_changes_nothing_and_is_no_event(people: 
 
 
 async def test_a_password_is_replaced(people: PeopleStore) -> None:
-    await people.set_password(AGENT, "new hash")
+    await people.rehash(AGENT, "another hash", "newer hash")
+    await people.rehash(AGENT, "", "new hash")
 
     agent = await people.read(AGENT)
     assert agent is not None

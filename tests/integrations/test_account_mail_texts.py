@@ -1,15 +1,19 @@
 """Every kind of mail says what it is for, to an account's address, with the link that belongs to it."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from pathlib import Path
+from uuid import UUID, uuid4
 
 import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet, OctKey, OKPKey
 
 from api.signed_links import SignedLinks
+from api.token_keys import KeyRing
 from api.tokens import AccessTokens
+from database.credentials import CredentialId
 from domain.account_mail import (
     LINK_LIFETIME,
     LINK_OF,
@@ -98,13 +102,15 @@ def test_a_link_is_good_for_its_purpose_only() -> None:
         CHECKS.check(RESET, LINKS.token(VERIFY, request(), now()))
 
 
-def test_a_link_is_no_access_token_and_an_access_token_is_no_link() -> None:
-    tokens = AccessTokens(KEY, timedelta(hours=1))
+def test_a_link_is_no_access_token_and_an_access_token_is_no_link(tmp_path: Path) -> None:
+    file = tmp_path / "key.json"
+    file.write_text(json.dumps(KEY.as_dict(private=True)))
+    tokens = AccessTokens(KeyRing(file), timedelta(hours=1))
     with pytest.raises(UnauthenticatedError):
         tokens.check(LINKS.token(VERIFY, request(), now()))
     for purpose in LinkPurpose:
         with pytest.raises(LinkInvalidError):
-            CHECKS.check(purpose, tokens.make(REQUESTER))
+            CHECKS.check(purpose, tokens.make(REQUESTER, CredentialId("session", uuid4())))
 
 
 def forged(key: OKPKey | OctKey = KEY, algorithm: str = "Ed25519", type: str = "link+jwt", **changes: object) -> str:

@@ -18,8 +18,8 @@ select gen_random_uuid(), $1, now() - make_interval(days => $2), now() - interva
 
 async def test_the_schedule_applies_every_rule(desk: EngineDesk) -> None:
     kept = RetentionStore(desk.pool, ErasureStore(desk.pool))
-    await desk.pool.execute(OLD_SESSIONS, REQUESTER, 31, BATCH + 3)
-    await desk.pool.execute(OLD_SESSIONS, REQUESTER, 29, 2)
+    await desk.pool.execute(OLD_SESSIONS, REQUESTER, 91, BATCH + 3)
+    await desk.pool.execute(OLD_SESSIONS, REQUESTER, 89, 2)
     id = f"retention-{uuid4()}"
 
     for _ in range(2):  # a second worker finds it there
@@ -46,5 +46,5 @@ async def test_a_rule_without_days_removes_nothing(desk: EngineDesk) -> None:
         execution_timeout=timedelta(minutes=1),
     )
 
-    await kept.choose(RetentionKind.SESSIONS, 30)
+    await kept.choose(RetentionKind.SESSIONS, 90)
     assert removed["sessions"] == 0
