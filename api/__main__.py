@@ -1,12 +1,13 @@
 """Runs the API: `python -m api`."""
 
 import logging
+import sys
 
 import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
-from settings import Settings
+from settings import Settings, UnsafeSettingsError, refuse_unsafe
 
 DRAIN_SECONDS = 10
 
@@ -23,6 +24,10 @@ class DrainingServer(uvicorn.Server):
 
 def main() -> None:
     settings = Settings()
+    try:
+        refuse_unsafe(settings)
+    except UnsafeSettingsError as error:
+        sys.exit(str(error))
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     config = uvicorn.Config(
         create_app(settings),
@@ -34,6 +39,8 @@ def main() -> None:
         log_config=None,
         timeout_graceful_shutdown=DRAIN_SECONDS,
         server_header=False,
+        proxy_headers=True,
+        forwarded_allow_ips=list(settings.trusted_proxies),
     )
     DrainingServer(config).run()
 
