@@ -13,7 +13,7 @@ NOTHING = "default-src 'none'; frame-ancestors 'none'"
 DOCS = "/docs"
 DOCS_PARTS = "/swagger/"
 HSTS_SECONDS = 31_536_000
-ALWAYS = (
+ALWAYS: tuple[tuple[bytes, bytes], ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
