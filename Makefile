@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check bench bench-sla bench-dispatch fuzz replay rehearse reconcile promote admin openapi lock rotate-token-key clean
+.PHONY: help up test check bench bench-sla bench-dispatch fuzz replay rehearse reconcile promote admin openapi lock rotate-token-key audit clean
 MAKEFLAGS += --no-print-directory
 
 help: ## list the targets
@@ -52,6 +52,9 @@ admin: $(VENV)/.stamp-run ## make somebody an admin (EMAIL=ada@example.org NAME=
 
 rotate-token-key: $(VENV)/.stamp-run ## sign tokens with a new key from now on; what older ones signed stays good
 	@exec $(BIN)/python -m operations.rotate_token_key
+
+audit: $(VENV)/.stamp-dev ## look for known faults in the dependencies (1: some, 2: nobody could be asked)
+	@exec $(BIN)/python -m operations.audit_dependencies
 
 openapi: $(VENV)/.stamp-run ## write docs/openapi.json from the code
 	@exec $(BIN)/python -m operations.openapi

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import sys
 from datetime import timedelta
 
 import uvloop
@@ -51,7 +52,7 @@ from integrations.account_mail_texts import AccountMailWriter
 from integrations.mail_folder import MailFolder
 from integrations.signed_links import LinkMaker
 from integrations.smtp import SmtpSender, SmtpServer
-from settings import Settings
+from settings import Settings, UnsafeSettingsError, refuse_unsafe
 from workflows.account_mail import AccountMailWorkflow
 from workflows.account_mail_client import AccountMailClient
 from workflows.agent import AgentWorkflow
@@ -243,5 +244,9 @@ async def run_until_stopped(settings: Settings) -> None:
 
 if __name__ == "__main__":
     settings = Settings()
+    try:
+        refuse_unsafe(settings)
+    except UnsafeSettingsError as error:
+        sys.exit(str(error))
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     uvloop.run(run_until_stopped(settings))

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from fastapi_swagger import patch_fastapi
@@ -51,6 +51,8 @@ from api import (
     workload_predictions,
 )
 from api.attendance import Attendance
+from api.content_types import accepted_body
+from api.cross_origin import cross_origin
 from api.event_frames import Event
 from api.factor_cipher import FactorCipher, load_or_make_secret
 from api.factor_codes import SecondFactors
@@ -59,6 +61,7 @@ from api.middleware import AnnouncedBodyLimit, Metrics
 from api.passwords import Passwords
 from api.principals import Principals
 from api.problems import Problem, install
+from api.security_headers import SecurityHeaders
 from api.state import Desk
 from api.token_keys import KeyRing
 from api.tokens import AccessTokens
@@ -116,6 +119,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         404: "Not there, or not yours to see",
         409: "Illegal now",
         412: "Someone was quicker",
+        415: "A body of another type",
         422: "Malformed input",
         429: "Too many attempts; see `Retry-After`",
         503: "A part is down; see `Retry-After`",
@@ -125,10 +129,15 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 class DeskApp(FastAPI):
     """FastAPI with our own answer to a body that announces too many bytes: the framework's own, which counts those
-    that announce nothing, stands outside of all middleware and answers in plain text."""
+    that announce nothing, stands outside of all middleware and answers in plain text. Around that, what every answer
+    has, faults and refusals too: the headers for browsers."""
+
+    settings: Settings
 
     def build_middleware_stack(self) -> ASGIApp:
-        return AnnouncedBodyLimit(super().build_middleware_stack(), MAX_BODY_BYTES)
+        app = AnnouncedBodyLimit(super().build_middleware_stack(), MAX_BODY_BYTES)
+        app_for_pages = cross_origin(app, self.settings.cors_origins)
+        return SecurityHeaders(app_for_pages, is_https=self.settings.is_public_url_secure)
 
 
 async def build_desk(settings: Settings) -> Desk:
@@ -232,10 +241,11 @@ def create_app(settings: Settings) -> FastAPI:
         swagger_ui_oauth2_redirect_url=None,
         redoc_url=None,
     )
+    app.settings = settings
     install(app)
     patch_fastapi(app, docs_url="/docs")  # from our own address: the page works without the internet
     app.add_middleware(Metrics)
-    api = APIRouter(prefix="/api", responses=PROBLEMS)
+    api = APIRouter(prefix="/api", responses=PROBLEMS, dependencies=[Depends(accepted_body)])
     for part in (
         auth, sessions, account_passwords, second_factor,
         tickets, ticket_commands, timeline, watchers, assignment, presence, shift_life, people, organisations, privacy,

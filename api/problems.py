@@ -31,6 +31,8 @@ STATUS: dict[type[errors.DomainError], int] = {
 """Family of errors -> status. A test holds that every error belongs to a family."""
 
 RETRY_AFTER_SECONDS = 2
+UNREADABLE = (RecursionError, ValueError)
+"""What reading JSON ends with when it is nested too deep, has endless numbers, or is no UTF-8."""
 
 
 class FieldProblem(BaseModel):
@@ -116,6 +118,8 @@ async def _malformed(request: Request, error: Exception) -> JSONResponse:
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400 and isinstance(error.__cause__, UNREADABLE):
+        return problem(422, "malformed_json", "The body is no JSON that can be read.")
     if error.status_code == 400:  # the framework's own answer to a body that it cannot read
         return problem(422, "malformed_body", "The body cannot be read as what it says it is.")
     phrase = HTTPStatus(error.status_code).phrase
