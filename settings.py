@@ -5,22 +5,78 @@ Every setting has its line in `.env.example`; a test holds the two together.
 
 import hashlib
 import tempfile
+from collections.abc import Iterator
+from enum import StrEnum
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
-from urllib.parse import quote
+from typing import Annotated, Any
+from urllib.parse import quote, unquote, urlsplit
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
 ROOT = Path(__file__).resolve().parent
 LONGEST_SOCKET_PATH = 100
 """Bytes of a unix socket's path; Linux ends at 107, and PostgreSQL adds `/.s.PGSQL.5432.lock` beside it."""
 
 
+DEMO_PASSWORD = "smart-ticketing-demo"  # noqa: S105 - known to everybody, and refused in production
+KNOWN_PASSWORDS = frozenset({"", "admin", "changeme", "change-me", "password", "postgres", "secret", "smart_ticketing"})
+"""Passwords of a database that anybody would try first."""
+CONTAINER_SECRETS = Path("/run/secrets")
+"""Where a container engine mounts secrets for one container alone, readable by all who are in it."""
+
+
+class Environment(StrEnum):
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+def _split(value: Any) -> Any:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _origins(value: tuple[str, ...]) -> tuple[str, ...]:
+    for origin in value:
+        parts = urlsplit(origin)
+        if parts.scheme not in ("http", "https") or not parts.netloc or origin != f"{parts.scheme}://{parts.netloc}":
+            raise ValueError(f"{origin!r} is no origin, as https://desk.example.org is one")
+        if "*" in origin:
+            raise ValueError("an origin is named in full, without *")
+    return value
+
+
+def _networks(value: tuple[str, ...]) -> tuple[str, ...]:
+    for network in value:
+        if ip_network(network).prefixlen == 0:
+            raise ValueError("everybody cannot be a trusted proxy")
+    return value
+
+
+Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+"""Written with commas between."""
+
+
 class Settings(BaseSettings):
     """What an operator may choose, with the values that `make up` uses."""
 
-    model_config = SettingsConfigDict(env_file=ROOT / ".env", env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=ROOT / ".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    environment: Environment = Environment.DEVELOPMENT
+    secrets_dir: Path | None = None
+    public_url: str | None = None
+    cors_origins: Annotated[Listed, AfterValidator(_origins)] = ()
+    trusted_proxies: Annotated[Listed, AfterValidator(_networks)] = ("127.0.0.1",)
+    outgoing_allow: Listed = ()
 
     data_dir: Path = ROOT / ".data"
     api_host: str = "127.0.0.1"
@@ -28,7 +84,7 @@ class Settings(BaseSettings):
     temporal_port: int = Field(default=7233, ge=1, le=65535)
     temporal_ui_port: int = Field(default=8233, ge=1, le=65535)
 
-    database_url: str | None = None
+    database_url: str | None = Field(default=None, repr=False)
     database_pool_size: int = Field(default=16, ge=2, le=200)
     temporal_address: str | None = None
     temporal_namespace: str = "default"
@@ -54,7 +110,28 @@ class Settings(BaseSettings):
     log_level: str = "INFO"
 
     demo: bool = True
-    demo_password: SecretStr = SecretStr("smart-ticketing-demo")
+    demo_password: SecretStr = SecretStr(DEMO_PASSWORD)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - its folder must be known before
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Any setting may be a file of its name in SECRETS_DIR, as container engines give secrets; what the environment
+        or `.env` says wins."""
+        sources = (init_settings, env_settings, dotenv_settings)
+        folder = next(
+            (given["secrets_dir"] for given in (source() for source in sources) if "secrets_dir" in given), None
+        )
+        return sources if folder is None else (*sources, SecretsSettingsSource(settings_cls, secrets_dir=folder))
+
+    @property
+    def is_public_url_secure(self) -> bool:
+        return self.public_url is not None and urlsplit(self.public_url).scheme == "https"
 
     @property
     def is_database_embedded(self) -> bool:
@@ -97,3 +174,43 @@ class Settings(BaseSettings):
     def token_key_path(self) -> Path:
         """The file of the private key that signs access tokens (a JWK, Ed25519)."""
         return self.token_key_file or self.data_dir.resolve() / "token-key.json"
+
+
+class UnsafeSettingsError(Exception):
+    """The settings are good enough to try things out, and for nothing else."""
+
+
+def refuse_unsafe(settings: Settings) -> None:
+    """Outside development, raises UnsafeSettingsError with a sentence for every reason not to start."""
+    if settings.environment is Environment.DEVELOPMENT:
+        return
+    reasons = list(_reasons(settings))
+    if reasons:
+        raise UnsafeSettingsError(
+            f"ENVIRONMENT is {settings.environment}, and that needs other settings: {'; '.join(reasons)}."
+        )
+
+
+def _reasons(settings: Settings) -> Iterator[str]:
+    if settings.demo and settings.demo_password.get_secret_value() == DEMO_PASSWORD:
+        yield "the demo organisation has the password that everybody knows (set DEMO=0 or DEMO_PASSWORD)"
+    if settings.database_url is not None:
+        address = urlsplit(settings.database_url)
+        if address.hostname is not None and unquote(address.password or "").lower() in KNOWN_PASSWORDS:
+            yield "the password in DATABASE_URL is none, or one that anybody would try first"
+    if not settings.is_public_url_secure:
+        yield "PUBLIC_URL is no https address"
+    if settings.token_key_file is None:
+        yield "TOKEN_KEY_FILE is not set, and replicas would each make a key of their own"
+    for file in _secret_files(settings):
+        if file.stat().st_mode & 0o004:
+            yield f"{file} can be read by everybody on the machine (chmod o-r)"
+
+
+def _secret_files(settings: Settings) -> Iterator[Path]:
+    files = [settings.token_key_file, settings.temporal_tls_key_file]
+    if settings.secrets_dir is not None:
+        files += sorted(settings.secrets_dir.iterdir())
+    for file in files:
+        if file is not None and file.is_file() and not file.is_relative_to(CONTAINER_SECRETS):
+            yield file

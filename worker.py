@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import sys
 from datetime import timedelta
 
 import uvloop
@@ -41,7 +42,7 @@ from database.staff import StaffStore
 from database.starts import StartRequestStore
 from database.tickets import TicketStore
 from domain.presence import PresenceRules
-from settings import Settings
+from settings import Settings, UnsafeSettingsError, refuse_unsafe
 from workflows.agent import AgentWorkflow
 from workflows.agent_client import AgentClient
 from workflows.client import DEPLOYMENT, TASK_QUEUE, TicketClient, connect, ensure_search_attributes, tls_config
@@ -200,5 +201,9 @@ async def run_until_stopped(settings: Settings) -> None:
 
 if __name__ == "__main__":
     settings = Settings()
+    try:
+        refuse_unsafe(settings)
+    except UnsafeSettingsError as error:
+        sys.exit(str(error))
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     uvloop.run(run_until_stopped(settings))

@@ -1,12 +1,15 @@
 """Runs the API: `python -m api`."""
 
 import logging
+import sys
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from api.app import create_app
-from settings import Settings
+from api.http_protocol import BoundedHeadProtocol
+from settings import Settings, UnsafeSettingsError, refuse_unsafe
 
 DRAIN_SECONDS = 10
 
@@ -21,21 +24,31 @@ class DrainingServer(uvicorn.Server):
         await super().shutdown(sockets)  # type: ignore[arg-type]
 
 
-def main() -> None:
-    settings = Settings()
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    config = uvicorn.Config(
-        create_app(settings),
+def server_config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
+    """How the app is served. `request.client` is who the trusted proxies say it is, and nobody else's word counts."""
+    return uvicorn.Config(
+        app,
         host=settings.api_host,
         port=settings.api_port,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHeadProtocol,
         access_log=False,
         log_config=None,
         timeout_graceful_shutdown=DRAIN_SECONDS,
         server_header=False,
+        proxy_headers=True,
+        forwarded_allow_ips=list(settings.trusted_proxies),
     )
-    DrainingServer(config).run()
+
+
+def main() -> None:
+    settings = Settings()
+    try:
+        refuse_unsafe(settings)
+    except UnsafeSettingsError as error:
+        sys.exit(str(error))
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    DrainingServer(server_config(settings, create_app(settings))).run()
 
 
 if __name__ == "__main__":

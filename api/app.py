@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from fastapi_swagger import patch_fastapi
@@ -43,12 +43,15 @@ from api import (
     workload_predictions,
 )
 from api.attendance import Attendance
+from api.content_types import accepted_body
+from api.cross_origin import cross_origin
 from api.event_frames import Event
 from api.feed import Feed
 from api.middleware import AnnouncedBodyLimit, Metrics
 from api.passwords import Passwords
 from api.principals import Principals
 from api.problems import Problem, install
+from api.security_headers import SecurityHeaders
 from api.state import Desk
 from api.tokens import AccessTokens, load_or_make_key
 from database.agent_connections import AgentConnectionStore
@@ -97,6 +100,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         404: "Not there, or not yours to see",
         409: "Illegal now",
         412: "Someone was quicker",
+        415: "A body of another type",
         422: "Malformed input",
         503: "A part is down; see `Retry-After`",
     }.items()
@@ -105,10 +109,15 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 class DeskApp(FastAPI):
     """FastAPI with our own answer to a body that announces too many bytes: the framework's own, which counts those
-    that announce nothing, stands outside of all middleware and answers in plain text."""
+    that announce nothing, stands outside of all middleware and answers in plain text. Around that, what every answer
+    has, faults and refusals too: the headers for browsers."""
+
+    settings: Settings
 
     def build_middleware_stack(self) -> ASGIApp:
-        return AnnouncedBodyLimit(super().build_middleware_stack(), MAX_BODY_BYTES)
+        app = AnnouncedBodyLimit(super().build_middleware_stack(), MAX_BODY_BYTES)
+        app_for_pages = cross_origin(app, self.settings.cors_origins)
+        return SecurityHeaders(app_for_pages, is_https=self.settings.is_public_url_secure)
 
 
 async def build_desk(settings: Settings) -> Desk:
@@ -201,10 +210,11 @@ def create_app(settings: Settings) -> FastAPI:
         swagger_ui_oauth2_redirect_url=None,
         redoc_url=None,
     )
+    app.settings = settings
     install(app)
     patch_fastapi(app, docs_url="/docs")  # from our own address: the page works without the internet
     app.add_middleware(Metrics)
-    api = APIRouter(prefix="/api", responses=PROBLEMS)
+    api = APIRouter(prefix="/api", responses=PROBLEMS, dependencies=[Depends(accepted_body)])
     for part in (
         tickets, ticket_commands, timeline, assignment, auth, presence, shift_life, people, agents, hand_over, teams,
         sla_ledger, sla_calendars, sla_policies, sla_rollouts, sla_figures, shift_rotas, shift_time_off, shift_requests,

@@ -1,28 +1,48 @@
-"""Around every request: a bound on its body, and metrics. Plain ASGI, so that streams pass untouched."""
+"""Around every request: bounds on what is sent, and metrics. Plain ASGI, so that streams pass untouched."""
 
 import time
 
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.health import REQUESTS, SECONDS
 from api.problems import problem
 
+MAX_ADDRESS_BYTES = 8192
+MAX_HEADERS = 100
+MAX_HEADER_BYTES = 32_768
+
 
 class AnnouncedBodyLimit:
-    """Answers 413 to a body that says it is over the bound; the framework counts those that do not say."""
+    """Answers 413 to a body that says it is over the bound; the framework counts those that do not say. Also 415 to a
+    compressed body, whose size says nothing, and 414 and 431 to addresses and headers over their bounds."""
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self._app = app
         self._max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-            if announced.isdigit() and int(announced) > self._max_bytes:
-                refusal = problem(413, "content_too_large", f"A body may have at most {self._max_bytes} bytes.")
-                await refusal(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+        refusal = self._refusal(scope) if scope["type"] == "http" else None
+        await (refusal or self._app)(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> JSONResponse | None:
+        announced, encoding, size = b"0", b"", 0
+        for name, value in scope["headers"]:
+            size += len(name) + len(value)
+            if name == b"content-length":
+                announced = value
+            elif name == b"content-encoding":
+                encoding = value
+        if announced.isdigit() and int(announced) > self._max_bytes:
+            return problem(413, "content_too_large", f"A body may have at most {self._max_bytes} bytes.")
+        if encoding and encoding.strip().lower() != b"identity":
+            return problem(415, "unsupported_media_type", "A body is sent as it is, not compressed.")
+        if len(scope.get("raw_path", b"")) + len(scope["query_string"]) > MAX_ADDRESS_BYTES:
+            return problem(414, "uri_too_long", f"An address may have at most {MAX_ADDRESS_BYTES} bytes.")
+        if size > MAX_HEADER_BYTES or len(scope["headers"]) > MAX_HEADERS:
+            detail = f"At most {MAX_HEADERS} headers, of {MAX_HEADER_BYTES} bytes together."
+            return problem(431, "request_header_fields_too_large", detail)
+        return None
 
 
 class Metrics:

@@ -30,6 +30,8 @@ STATUS: dict[type[errors.DomainError], int] = {
 """Family of errors -> status. A test holds that every error belongs to a family."""
 
 RETRY_AFTER_SECONDS = 2
+UNREADABLE = (RecursionError, ValueError)
+"""What reading JSON ends with when it is nested too deep, has endless numbers, or is no UTF-8."""
 
 
 class FieldProblem(BaseModel):
@@ -113,6 +115,8 @@ async def _malformed(request: Request, error: Exception) -> JSONResponse:
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400 and isinstance(error.__cause__, UNREADABLE):
+        return problem(422, "malformed_json", "The body is no JSON that can be read.")
     phrase = HTTPStatus(error.status_code).phrase
     code = phrase.lower().replace(" ", "_").replace("-", "_")
     return problem(error.status_code, code, error.detail or phrase, headers=error.headers or {})

@@ -7,7 +7,7 @@ import sys
 
 from pydantic import ValidationError
 
-from settings import Settings
+from settings import Settings, UnsafeSettingsError, refuse_unsafe
 from stack.errors import StackError
 from stack.lock import StackLock
 from stack.supervisor import Supervisor
@@ -28,12 +28,13 @@ def main() -> int:
     """The exit code: 0 when it was asked to stop, 1 when something is wrong, said in one sentence."""
     try:
         settings = Settings()
+        refuse_unsafe(settings)
         with StackLock(settings.data_dir.resolve()):
             asyncio.run(_run(settings))
     except ValidationError as error:
         wrong = "; ".join(f"{str(issue['loc'][0]).upper()}: {issue['msg']}" for issue in error.errors())
         return _fail(f"A setting has no usable value: {wrong}.")
-    except StackError as error:
+    except (StackError, UnsafeSettingsError) as error:
         return _fail(str(error))
     return 0
 

@@ -126,6 +126,14 @@ def test_no_secret_has_a_default(services: dict[str, Any]) -> None:
                 assert value.startswith("${"), name
 
 
+@pytest.mark.parametrize("name", OURS)
+def test_it_is_production_and_says_where_it_is_reached(services: dict[str, Any], name: str) -> None:
+    given = services[name]["environment"]
+    assert given["ENVIRONMENT"] == "production"
+    assert given["PUBLIC_URL"].startswith("${PUBLIC_URL:?")
+    assert given["DEMO"] == "0"
+
+
 def test_the_ports_of_the_engine_are_open_to_this_machine_only(services: dict[str, Any]) -> None:
     assert services["temporal"]["ports"] == ["127.0.0.1:${TEMPORAL_PORT:-7233}:7233"]
     assert services["temporal-ui"]["ports"] == ["127.0.0.1:${TEMPORAL_UI_PORT:-8233}:8080"]
