@@ -27,6 +27,7 @@ COPY domain ./domain
 COPY activities ./activities
 COPY workflows ./workflows
 COPY database ./database
+COPY integrations ./integrations
 COPY api ./api
 COPY operations ./operations
 USER desk

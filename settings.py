@@ -73,7 +73,7 @@ class Settings(BaseSettings):
 
     environment: Environment = Environment.DEVELOPMENT
     secrets_dir: Path | None = None
-    public_url: str | None = None
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^\s#?]+$")
     cors_origins: Annotated[Listed, AfterValidator(_origins)] = ()
     trusted_proxies: Annotated[Listed, AfterValidator(_networks)] = ("127.0.0.1",)
     outgoing_allow: Listed = ()
@@ -95,6 +95,7 @@ class Settings(BaseSettings):
 
     token_key_file: Path | None = None
     access_token_minutes: int = Field(default=60, ge=1, le=1440)
+    oidc_providers_file: Path | None = None
 
     auto_close_days: int = Field(default=7, ge=1, le=365)
     reopen_days: int = Field(default=30, ge=1, le=3650)
@@ -132,6 +133,11 @@ class Settings(BaseSettings):
     @property
     def is_public_url_secure(self) -> bool:
         return self.public_url is not None and urlsplit(self.public_url).scheme == "https"
+
+    @property
+    def public_base(self) -> str:
+        """The address at which people reach us, without a slash at its end."""
+        return (self.public_url or f"http://localhost:{self.api_port}").rstrip("/")
 
     @property
     def is_database_embedded(self) -> bool:

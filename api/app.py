@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 import gc
-from collections.abc import AsyncIterator
-from datetime import timedelta
+from collections.abc import AsyncIterator, Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
@@ -19,6 +19,7 @@ from api import (
     auth,
     hand_over,
     health,
+    oidc,
     people,
     presence,
     shift_coverage,
@@ -63,6 +64,8 @@ from database.credentials import CredentialStore
 from database.dispatch import DispatchStore
 from database.events import EventLog
 from database.forecasts import ForecastStore
+from database.identities import IdentityStore
+from database.oidc_sign_ins import OidcSignInStore
 from database.people import CategoryStore, PeopleStore
 from database.pool import open_pool
 from database.rotas import RotaStore
@@ -84,6 +87,9 @@ from database.tickets import TicketStore
 from database.time_off import TimeOffStore
 from database.workload import WorkloadStore
 from domain.lifecycle import LifecycleRules
+from integrations.identity_provider import IdentityProvider
+from integrations.outgoing import Allowed, GuardedTransport
+from integrations.provider_settings import ProviderSettings, read_providers
 from settings import Settings
 from workflows.agent_client import AgentClient
 from workflows.client import ForecastClient, RolloutClient, TicketClient, connect, tls_config
@@ -120,7 +126,7 @@ class DeskApp(FastAPI):
         return SecurityHeaders(app_for_pages, is_https=self.settings.is_public_url_secure)
 
 
-async def build_desk(settings: Settings) -> Desk:
+async def build_desk(settings: Settings, providers: Iterable[ProviderSettings]) -> Desk:
     """The process's parts. None of them needs the database or the engine to be up yet."""
     pool = await open_pool(settings.database_dsn, settings.database_pool_size)
     events, people_store, terms = EventLog(pool), PeopleStore(pool), SlaTermsStore(pool)
@@ -136,6 +142,7 @@ async def build_desk(settings: Settings) -> Desk:
         tls=tls_config(settings.temporal_tls_ca_file, settings.temporal_tls_cert_file, settings.temporal_tls_key_file),
         lazy=True,
     )
+    outgoing = GuardedTransport(Allowed.of(settings.outgoing_allow))
     lifetime = timedelta(minutes=settings.access_token_minutes)
     agent_workflows = AgentClient(client, settings.command_timeout_seconds)
     return Desk(
@@ -177,17 +184,24 @@ async def build_desk(settings: Settings) -> Desk:
         sessions=SessionStore(pool),
         tokens=AccessTokens(load_or_make_key(settings.token_key_path), lifetime),
         passwords=Passwords(),
+        providers={one.slug: IdentityProvider(one, outgoing, lambda: datetime.now(UTC)) for one in providers},
+        identities=IdentityStore(pool),
+        oidc_sign_ins=OidcSignInStore(pool),
         rules=LifecycleRules(auto_close_days=settings.auto_close_days, reopen_days=settings.reopen_days),
     )
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The application. Its parts are built when it starts and closed when it stops."""
+    """The application. Its parts are built when it starts and closed when it stops.
+
+    Raises ProviderFileError.
+    """
+    providers = read_providers(settings.oidc_providers_file)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         gc.set_threshold(*GC_THRESHOLD)
-        desk = await build_desk(settings)
+        desk = await build_desk(settings, providers)
         app.state.desk = desk
         running = [asyncio.create_task(part.run()) for part in (desk.feed, desk.bell, desk.attendance)]
         yield
@@ -216,9 +230,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Metrics)
     api = APIRouter(prefix="/api", responses=PROBLEMS, dependencies=[Depends(accepted_body)])
     for part in (
-        tickets, ticket_commands, timeline, assignment, auth, presence, shift_life, people, agents, hand_over, teams,
-        sla_ledger, sla_calendars, sla_policies, sla_rollouts, sla_figures, shift_rotas, shift_time_off, shift_requests,
-        shift_coverage, shift_feeds, shifts, workload, workload_plans, workload_predictions, stream,
+        tickets, ticket_commands, timeline, assignment, auth, oidc, presence, shift_life, people, agents, hand_over,
+        teams, sla_ledger, sla_calendars, sla_policies, sla_rollouts, sla_figures, shift_rotas, shift_time_off,
+        shift_requests, shift_coverage, shift_feeds, shifts, workload, workload_plans, workload_predictions, stream,
     ):  # fmt: skip
         api.include_router(part.router)
     app.include_router(api)

@@ -26,6 +26,7 @@ STATUS: dict[type[errors.DomainError], int] = {
     errors.StaleRevisionError: 412,
     errors.InvalidError: 422,
     errors.RevisionMismatchError: 503,
+    errors.ProviderDownError: 503,
 }
 """Family of errors -> status. A test holds that every error belongs to a family."""
 

@@ -1,5 +1,6 @@
 """What the API process holds: its stores, the engine's client, and the parts of sign-in. Built once, by `app.py`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from api.attendance import Attendance
@@ -14,6 +15,8 @@ from database.bell import Bell
 from database.dispatch import DispatchStore
 from database.events import EventLog
 from database.forecasts import ForecastStore
+from database.identities import IdentityStore
+from database.oidc_sign_ins import OidcSignInStore
 from database.people import CategoryStore, PeopleStore
 from database.pool import Pool
 from database.rotas import RotaStore
@@ -35,6 +38,8 @@ from database.tickets import TicketStore
 from database.time_off import TimeOffStore
 from database.workload import WorkloadStore
 from domain.lifecycle import LifecycleRules
+from domain.ticket import Slug
+from integrations.identity_provider import IdentityProvider
 from settings import Settings
 from workflows.agent_client import AgentClient
 from workflows.client import ForecastClient, RolloutClient, TicketClient
@@ -82,4 +87,7 @@ class Desk:
     sessions: SessionStore
     tokens: AccessTokens
     passwords: Passwords
+    providers: Mapping[Slug, IdentityProvider]
+    identities: IdentityStore
+    oidc_sign_ins: OidcSignInStore
     rules: LifecycleRules

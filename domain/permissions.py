@@ -54,7 +54,22 @@ def _table(*rows: tuple[frozenset[Role], Scope | None, str]) -> dict[str, Permis
     return table
 
 
-PUBLIC = frozenset(["login", "register", "get_shift_feed", "live", "ready", "metrics", "redirect_to_docs"])
+PUBLIC = frozenset(
+    [
+        "list_oidc_providers",
+        "begin_oidc_login",
+        "end_oidc_login",
+        "exchange_oidc_code",
+        "end_oidc_session",
+        "login",
+        "register",
+        "get_shift_feed",
+        "live",
+        "ready",
+        "metrics",
+        "redirect_to_docs",
+    ]
+)
 """Operations without sign-in. A shift feed's address is itself the secret."""
 
 PERMISSIONS = _table(
