@@ -228,6 +228,13 @@ class IdentityProvider:
         except (OAuthError, JoseError) as error:
             log.warning("identity provider %s: %s", slug, error)
             raise ProviderAnswerError("What the identity provider answered proves nothing. Sign in again.") from error
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:  # JSON of another shape
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            OverflowError,
+            RecursionError,
+        ) as error:  # JSON of another shape
             log.warning("identity provider %s: answered with %s", slug, type(error).__name__)
             raise ProviderAnswerError("What the identity provider answered proves nothing. Sign in again.") from error

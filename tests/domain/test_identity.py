@@ -47,6 +47,7 @@ NOTHING = Rights(None, None, None)
         ({"email": "ada@example.com.evil.org"}, False),
         ({"email": "ada@evil.org@example.com"}, False),
         ({"email": None}, False),
+        ({"email": "\ud800@example.com"}, False),
         ({"email": ["ada@example.com"]}, False),
     ],
 )
@@ -61,7 +62,7 @@ def test_trust_may_be_for_all_domains_and_is_for_none_by_default() -> None:
     assert not identity_of(ClaimRules(), ADA).is_email_proven
 
 
-@pytest.mark.parametrize("subject", [None, "", 7, ["ada"], "a" * 256, "nul\0"])
+@pytest.mark.parametrize("subject", [None, "", 7, ["ada"], "a" * 256, "nul\0", "\ud800"])
 def test_without_a_subject_there_is_no_identity(subject: Any) -> None:
     with pytest.raises(IdentityIncompleteError):
         identity_of(RULES, ADA | {"sub": subject})

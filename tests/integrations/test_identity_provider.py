@@ -137,6 +137,7 @@ PAST = int((datetime.now(UTC) - timedelta(minutes=5)).timestamp())
         {"aud": "somebody"},
         {"aud": ["desk", "somebody"]},
         {"aud": ["desk", "somebody"], "azp": "somebody"},
+        {"aud": "somebody", "azp": "desk"},
         {"aud": None},
         {"iss": "https://evil.example"},
         {"iss": None},
@@ -209,6 +210,7 @@ async def test_a_key_that_only_bears_the_name_proves_nothing(provider: IdentityP
         httpx2.Response(200, json={}),
         httpx2.Response(200, content=b"[" * 100_000),
         httpx2.Response(200, content=b"\xff\xfe"),
+        httpx2.Response(200, content=b'{"access_token": "a", "expires_in": 1e999}'),
         httpx2.Response(400, json={"error": "invalid_grant", "error_description": "used"}),
     ],
 )
@@ -249,13 +251,17 @@ async def test_a_provider_that_comes_back_is_used_again(
 
 
 @asynccontextmanager
-async def listening(answer: Callable[[asyncio.StreamWriter], Any]) -> AsyncIterator[str]:
-    """A server on loopback that answers everybody in this way; its address."""
+async def listening(answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]) -> AsyncIterator[str]:
+    """A server on loopback that answers everybody in this way; its address. It ends once everybody has hung up."""
+    serving: set[asyncio.Task[Any]] = set()  # nobody else holds them
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        serving.add(task)
         try:
             await reader.readuntil(b"\r\n\r\n")
-            await answer(writer)
+            await answer(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
@@ -264,13 +270,14 @@ async def listening(answer: Callable[[asyncio.StreamWriter], Any]) -> AsyncItera
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        await asyncio.gather(*serving)
 
 
-async def _silent(writer: asyncio.StreamWriter) -> None:
-    await writer.wait_closed()
+async def _silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
 
 
-async def _endless(writer: asyncio.StreamWriter) -> None:
+async def _endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
     while not writer.is_closing():
         writer.write(b" " * 65_536)
@@ -279,7 +286,7 @@ async def _endless(writer: asyncio.StreamWriter) -> None:
 
 @pytest.mark.parametrize("answer", [_silent, _endless])
 async def test_neither_silence_nor_a_flood_holds_us(
-    answer: Callable[[asyncio.StreamWriter], Any], clock: Clock
+    answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any], clock: Clock
 ) -> None:
     async with listening(answer) as issuer:
         transport = GuardedTransport(Allowed.of(["127.0.0.1"]), bounds=Bounds(seconds=0.5, bytes=100_000))
