@@ -106,6 +106,7 @@ class Settings(BaseSettings):
     smtp_user: str | None = None
     smtp_password: SecretStr | None = None
     smtp_security: Literal["none", "starttls", "tls"] = "starttls"
+    oidc_providers_file: Path | None = None
 
     auto_close_days: int = Field(default=7, ge=1, le=365)
     reopen_days: int = Field(default=30, ge=1, le=3650)

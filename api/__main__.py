@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 
 from api.app import create_app
 from api.http_protocol import BoundedHeadProtocol
+from integrations.provider_settings import ProviderFileError
 from settings import Settings, UnsafeSettingsError, refuse_unsafe
 
 DRAIN_SECONDS = 10
@@ -45,10 +46,11 @@ def main() -> None:
     settings = Settings()
     try:
         refuse_unsafe(settings)
-    except UnsafeSettingsError as error:
+        app = create_app(settings)
+    except (UnsafeSettingsError, ProviderFileError) as error:
         sys.exit(str(error))
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    DrainingServer(server_config(settings, create_app(settings))).run()
+    DrainingServer(server_config(settings, app)).run()
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 import gc
-from collections.abc import AsyncIterator
-from datetime import timedelta
+from collections.abc import AsyncIterator, Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
@@ -21,6 +21,7 @@ from api import (
     auth,
     hand_over,
     health,
+    oidc,
     organisations,
     people,
     presence,
@@ -76,6 +77,8 @@ from database.dispatch import DispatchStore
 from database.erasure import ErasureStore
 from database.events import EventLog
 from database.forecasts import ForecastStore
+from database.identities import IdentityStore
+from database.oidc_sign_ins import OidcSignInStore
 from database.organisations import OrganisationStore
 from database.people import CategoryStore, PeopleStore
 from database.person_export import PersonExport
@@ -103,6 +106,9 @@ from database.tickets import TicketStore
 from database.time_off import TimeOffStore
 from database.workload import WorkloadStore
 from domain.lifecycle import LifecycleRules
+from integrations.identity_provider import IdentityProvider
+from integrations.outgoing import Allowed, GuardedTransport
+from integrations.provider_settings import ProviderSettings, read_providers
 from settings import Settings
 from workflows.agent_client import AgentClient
 from workflows.client import ForecastClient, RolloutClient, TicketClient, connect, tls_config
@@ -140,7 +146,7 @@ class DeskApp(FastAPI):
         return SecurityHeaders(app_for_pages, is_https=self.settings.is_public_url_secure)
 
 
-async def build_desk(settings: Settings) -> Desk:
+async def build_desk(settings: Settings, providers: Iterable[ProviderSettings]) -> Desk:
     """The process's parts. None of them needs the database or the engine to be up yet."""
     pool = await open_pool(settings.database_dsn, settings.database_pool_size)
     events, people_store, terms = EventLog(pool), PeopleStore(pool), SlaTermsStore(pool)
@@ -158,6 +164,7 @@ async def build_desk(settings: Settings) -> Desk:
         lazy=True,
     )
     keys = KeyRing(settings.token_key_path)
+    outgoing = GuardedTransport(Allowed.of(settings.outgoing_allow))
     lifetime = timedelta(minutes=settings.access_token_minutes)
     agent_workflows = AgentClient(client, settings.command_timeout_seconds)
     return Desk(
@@ -208,17 +215,24 @@ async def build_desk(settings: Settings) -> Desk:
         keys=keys,
         tokens=AccessTokens(keys, lifetime),
         passwords=Passwords(),
+        providers={one.slug: IdentityProvider(one, outgoing, lambda: datetime.now(UTC)) for one in providers},
+        identities=IdentityStore(pool),
+        oidc_sign_ins=OidcSignInStore(pool),
         rules=LifecycleRules(auto_close_days=settings.auto_close_days, reopen_days=settings.reopen_days),
     )
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The application. Its parts are built when it starts and closed when it stops."""
+    """The application. Its parts are built when it starts and closed when it stops.
+
+    Raises ProviderFileError.
+    """
+    providers = read_providers(settings.oidc_providers_file)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         gc.set_threshold(*GC_THRESHOLD)
-        desk = await build_desk(settings)
+        desk = await build_desk(settings, providers)
         app.state.desk = desk
         running = [asyncio.create_task(part.run()) for part in (desk.feed, desk.bell, desk.attendance)]
         yield
@@ -247,7 +261,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Metrics)
     api = APIRouter(prefix="/api", responses=PROBLEMS, dependencies=[Depends(accepted_body)])
     for part in (
-        auth, sessions, account_passwords, second_factor,
+        auth, sessions, account_passwords, second_factor, oidc,
         tickets, ticket_commands, timeline, watchers, assignment, presence, shift_life, people, organisations, privacy,
         agents, hand_over, teams, sla_ledger, sla_calendars, sla_policies, sla_rollouts, sla_figures, shift_rotas,
         shift_time_off, shift_requests, shift_coverage, shift_feeds, shifts, workload, workload_plans,

@@ -27,6 +27,7 @@ STATUS: dict[type[errors.DomainError], int] = {
     errors.InvalidError: 422,
     errors.TooManyAttemptsError: 429,
     errors.RevisionMismatchError: 503,
+    errors.ProviderDownError: 503,
 }
 """Family of errors -> status. A test holds that every error belongs to a family."""
 

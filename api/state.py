@@ -1,5 +1,6 @@
 """What the API process holds: its stores, the engine's client, and the parts of sign-in. Built once, by `app.py`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from api.attendance import Attendance
@@ -18,6 +19,8 @@ from database.dispatch import DispatchStore
 from database.erasure import ErasureStore
 from database.events import EventLog
 from database.forecasts import ForecastStore
+from database.identities import IdentityStore
+from database.oidc_sign_ins import OidcSignInStore
 from database.organisations import OrganisationStore
 from database.people import CategoryStore, PeopleStore
 from database.person_export import PersonExport
@@ -44,6 +47,8 @@ from database.tickets import TicketStore
 from database.time_off import TimeOffStore
 from database.workload import WorkloadStore
 from domain.lifecycle import LifecycleRules
+from domain.ticket import Slug
+from integrations.identity_provider import IdentityProvider
 from settings import Settings
 from workflows.agent_client import AgentClient
 from workflows.client import ForecastClient, RolloutClient, TicketClient
@@ -100,4 +105,7 @@ class Desk:
     keys: KeyRing
     tokens: AccessTokens
     passwords: Passwords
+    providers: Mapping[Slug, IdentityProvider]
+    identities: IdentityStore
+    oidc_sign_ins: OidcSignInStore
     rules: LifecycleRules

@@ -98,8 +98,48 @@ class TooManyAttemptsError(DomainError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class SignInDeniedError(UnauthenticatedError):
+    """The identity provider, or the person there, said no."""
+
+    code = "sign_in_denied"
+
+
+class SignInExpiredError(UnauthenticatedError):
+    """The sign-in was not begun in this browser, took too long, or was ended once already."""
+
+    code = "sign_in_expired"
+
+
+class ProviderAnswerError(UnauthenticatedError):
+    """What the identity provider answered proves nothing."""
+
+    code = "provider_answer"
+
+
+class IdentityIncompleteError(ForbiddenError):
+    """The identity provider says less than an account needs."""
+
+    code = "identity_incomplete"
+
+
+class AccountInactiveError(ForbiddenError):
+    code = "account_inactive"
+
+
+class ProviderDownError(DomainError):
+    """The identity provider does not answer, or not as one does."""
+
+    code = "provider_down"
+
+
 class ConflictError(DomainError):
     code = "conflict"
+
+
+class AddressNotTrustedError(ConflictError):
+    """Somebody has this address already, and the identity does not prove to be theirs."""
+
+    code = "address_not_trusted"
 
 
 class TicketClosedError(ConflictError):

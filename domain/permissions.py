@@ -58,6 +58,7 @@ PUBLIC = frozenset(
     [
         *("login", "register", "open_browser_session", "refresh_session", "get_token_keys"),
         *("forgot_password", "reset_password", "verify_email", "resend_verification"),
+        *("list_oidc_providers", "begin_oidc_login", "end_oidc_login", "exchange_oidc_code", "end_oidc_session"),
         *("get_shift_feed", "live", "ready", "metrics", "redirect_to_docs"),
     ]
 )

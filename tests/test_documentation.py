@@ -28,7 +28,7 @@ from settings import ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"\]\((?!https?://|#|mailto:)([^)#\s]+)")
-PARTS = ("activities", "api", "database", "domain", "operations", "stack", "tests", "workflows")
+PARTS = ("activities", "api", "database", "domain", "integrations", "operations", "stack", "tests", "workflows")
 
 
 def changes_of_the_tutorial() -> list[str]:
@@ -84,7 +84,7 @@ def test_a_decision_fits_on_a_page(decision: Path) -> None:
 
 def test_the_changes_of_the_tutorial_fit_the_code_and_work(tmp_path: Path) -> None:
     for part in PARTS:
-        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
     for file in ("settings.py", "worker.py", "pyproject.toml"):
         shutil.copy(ROOT / file, tmp_path / file)
 
