@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from api import (
     agents,
     assignment,
+    attachments,
     auth,
     hand_over,
     health,
@@ -50,10 +51,12 @@ from api.passwords import Passwords
 from api.problems import Problem, install
 from api.state import Desk
 from api.tokens import AccessTokens, load_or_make_key
+from api.uploads import FRAME_BYTES, Uploads
 from database.agent_connections import AgentConnectionStore
 from database.agent_lives import AgentLifeStore
 from database.agent_performance import PerformanceFigures
 from database.agents import AgentStore
+from database.attachments import AttachmentStore
 from database.bell import BELL, Bell
 from database.dispatch import DispatchStore
 from database.events import EventLog
@@ -104,8 +107,10 @@ class DeskApp(FastAPI):
     """FastAPI with our own answer to a body that announces too many bytes: the framework's own, which counts those
     that announce nothing, stands outside of all middleware and answers in plain text."""
 
+    max_upload_bytes = MAX_BODY_BYTES
+
     def build_middleware_stack(self) -> ASGIApp:
-        return AnnouncedBodyLimit(super().build_middleware_stack(), MAX_BODY_BYTES)
+        return AnnouncedBodyLimit(super().build_middleware_stack(), MAX_BODY_BYTES, self.max_upload_bytes)
 
 
 async def build_desk(settings: Settings) -> Desk:
@@ -129,6 +134,8 @@ async def build_desk(settings: Settings) -> Desk:
         settings=settings,
         pool=pool,
         tickets=TicketStore(pool),
+        attachments=AttachmentStore(pool),
+        uploads=Uploads(settings.attachment_max_bytes),
         skills=SkillStore(pool),
         dispatch=dispatch,
         workload=WorkloadStore(pool, dispatch, shifts),
@@ -195,6 +202,7 @@ def create_app(settings: Settings) -> FastAPI:
         swagger_ui_oauth2_redirect_url=None,
         redoc_url=None,
     )
+    app.max_upload_bytes = settings.attachment_max_bytes + FRAME_BYTES
     install(app)
     patch_fastapi(app, docs_url="/docs")  # from our own address: the page works without the internet
     app.add_middleware(Metrics)
@@ -205,6 +213,8 @@ def create_app(settings: Settings) -> FastAPI:
         shift_coverage, shift_feeds, shifts, workload, workload_plans, workload_predictions, stream,
     ):  # fmt: skip
         api.include_router(part.router)
+    api.include_router(attachments.router)
+    api.include_router(attachments.upload_router, max_body_size=app.max_upload_bytes)
     app.include_router(api)
     app.include_router(health.router)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]

@@ -25,6 +25,8 @@ STATUS: dict[type[errors.DomainError], int] = {
     errors.ConflictError: 409,
     errors.StaleRevisionError: 412,
     errors.InvalidError: 422,
+    errors.UnsupportedMediaTypeError: 415,
+    errors.ContentTooLargeError: 413,
     errors.RevisionMismatchError: 503,
 }
 """Family of errors -> status. A test holds that every error belongs to a family."""

@@ -154,6 +154,20 @@ class Asked(NamedTuple):
         return self.found
 
 
+async def asked_before_body(
+    request: Request,
+    number: Number,
+    bearer: Annotated[Bearer, Depends(bearer)],
+    key: IdempotencyKey = None,
+    if_match: IfMatch = None,
+) -> Asked:
+    """As `asked`, for a body that the route reads itself, later and piece by piece: the key has no fingerprint yet."""
+    person, found = await _desk(request).people.read_at(bearer.id, number)
+    signed = bearer.signed_in(person)
+    id = CommandId(uuid4()) if key is None else command_id_for_key(bearer.id, key)
+    return Asked(signed, number, found, CommandKey(id, "", key is not None), await expected_revision(if_match))
+
+
 async def asked(
     request: Request,
     number: Number,
@@ -174,5 +188,6 @@ InDesk = Annotated[Desk, Depends(desk)]
 AsReader = Annotated[Reader, Depends(reader)]
 Signed = Annotated[SignedIn, Depends(signed_in)]
 Ask = Annotated[Asked, Depends(asked)]
+AskBeforeBody = Annotated[Asked, Depends(asked_before_body)]
 Key = Annotated[CommandKey, Depends(command_key)]
 Expected = Annotated[int | None, Depends(expected_revision)]

@@ -6,9 +6,11 @@ from api.attendance import Attendance
 from api.feed import Feed
 from api.passwords import Passwords
 from api.tokens import AccessTokens
+from api.uploads import Uploads
 from database.agent_lives import AgentLifeStore
 from database.agent_performance import PerformanceFigures
 from database.agents import AgentStore
+from database.attachments import AttachmentStore
 from database.bell import Bell
 from database.dispatch import DispatchStore
 from database.events import EventLog
@@ -45,6 +47,8 @@ class Desk:
     settings: Settings
     pool: Pool
     tickets: TicketStore
+    attachments: AttachmentStore
+    uploads: Uploads
     skills: SkillStore
     dispatch: DispatchStore
     workload: WorkloadStore

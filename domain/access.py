@@ -11,6 +11,7 @@ from domain.lifecycle import HasStatus, allowed_transitions
 from domain.people import Actor, Role
 from domain.ticket import Slug, Status
 from domain.ticket_commands import (
+    AddAttachment,
     AddReply,
     AdvanceMoment,
     AssignTicket,
@@ -19,6 +20,7 @@ from domain.ticket_commands import (
     EditTicket,
     OfferTicket,
     OpenTicket,
+    RemoveAttachment,
     TicketCommand,
 )
 
@@ -135,7 +137,7 @@ def check_command(reader: Reader, command: TicketCommand, ticket: HasAudience) -
     if may_see_internal(reader, ticket):
         return
     match command:
-        case AddReply(internal=False):
+        case AddReply(internal=False) | AddAttachment(internal=False) | RemoveAttachment(internal=False):
             return
         case ChangeStatus(status=status) if status in _REQUESTER_MAY_SET:
             return

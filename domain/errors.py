@@ -7,9 +7,11 @@ DomainError                  code for machines, sentence for people
 │   ├── TicketClosedError, IllegalTransitionError, ReopenWindowPassedError, AlreadyAssignedError, ...
 ├── StaleRevisionError       someone was quicker (`If-Match`)            412
 ├── InvalidError             malformed, or names something unknown       422
+│   ├── UnsupportedMediaTypeError                                        415
+│   └── ContentTooLargeError                                             413
 └── UnauthenticatedError     no valid sign-in                            401
 
-`api/problems.py` maps the five families to HTTP in one table; between worker and API an error travels as its code.
+`api/problems.py` maps the families to HTTP in one table; between worker and API an error travels as its code.
 """
 
 from typing import ClassVar
@@ -49,6 +51,12 @@ class UnauthenticatedError(DomainError):
 
 class InvalidCredentialsError(UnauthenticatedError):
     code = "invalid_credentials"
+
+
+class AttachmentNotFoundError(NotFoundError):
+    """The ticket has no such file, or not for this reader, or not any more."""
+
+    code = "attachment_not_found"
 
 
 class ConflictError(DomainError):
@@ -283,6 +291,16 @@ class RotaRuleError(InvalidError):
     """The rule of a rota is none, or not one that a rota can follow."""
 
     code = "rota_rule"
+
+
+class UnsupportedMediaTypeError(InvalidError):
+    """A kind of file that is not taken, or whose content is not what its name says."""
+
+    code = "unsupported_media_type"
+
+
+class ContentTooLargeError(InvalidError):
+    code = "content_too_large"
 
 
 class IdempotencyKeyReusedError(InvalidError):
