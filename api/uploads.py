@@ -17,7 +17,7 @@ from typing import NamedTuple
 import puremagic
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from domain.attachment import OFFICE_FOLDERS, TEXT, is_plain_text, kind_of, safe_name
 from domain.errors import ContentTooLargeError, InvalidError, UnsupportedMediaTypeError
@@ -88,6 +88,10 @@ async def _parsed(request: Request) -> FormData:
         form = await parser.parse()
     except MultiPartException as error:
         raise InvalidError(f"The multipart body is malformed: {error.message}") from error
+    except ValueError as error:  # it names a character set that cannot be read
+        raise InvalidError("The names in the multipart body are malformed.") from error
+    except ClientDisconnect as error:  # nobody hears the answer, and it is no fault of ours
+        raise InvalidError("The multipart body ends too early.") from error
     if not parser.is_whole:
         parser.close()
         raise InvalidError("The multipart body ends too early.")
@@ -143,8 +147,10 @@ def _found_in_archive(content: bytes) -> set[str]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             names = archive.namelist()
-            if names[:1] == ["mimetype"]:  # OpenDocument says it itself
-                with archive.open("mimetype") as said:
+            first = next(iter(archive.infolist()), None)
+            # OpenDocument says it itself, uncompressed: to unpack a hundred bytes could take gigabytes.
+            if first is not None and first.filename == "mimetype" and first.compress_type == zipfile.ZIP_STORED:
+                with archive.open(first) as said:
                     return {ZIP, said.read(100).decode("ascii")}
     except _UNREADABLE:
         return set()

@@ -123,7 +123,8 @@ async def settle_attachments(connection: Connection, change: TicketChange) -> No
     """Tie the files that the change attaches, and delete those that it removes, in the change's own transaction.
 
     Raises AttachmentNotFoundError when it names a file that is not there for this, or is on the other side: an internal
-    file that was attached publicly would be shown to everybody.
+    file that was attached publicly would be shown to everybody. Raises LimitReachedError when many who sent at once
+    would leave the ticket with more than it may have.
     """
     for revision, event in enumerate(change.events, start=change.first_revision):
         if isinstance(event, AttachmentAdded):
@@ -148,6 +149,11 @@ async def settle_attachments(connection: Connection, change: TicketChange) -> No
             continue
         if _count(done) == 0:
             raise AttachmentNotFoundError(f"Ticket {change.number} has no such attachment.")
+        tied = await connection.fetchval(
+            "select count(*) from attachments where ticket_number = $1 and revision is not null", change.number
+        )
+        if isinstance(event, AttachmentAdded) and tied > MAX_ATTACHMENTS:
+            raise LimitReachedError(f"Ticket {change.number} has {MAX_ATTACHMENTS} attachments already.")
 
 
 def _count(done: str) -> int:

@@ -11,8 +11,10 @@ from uuid import uuid4
 
 import httpx2
 import pytest
+from starlette.requests import Request
 
-from api.uploads import FRAME_BYTES, MAX_MEMBERS, found_in
+from api.uploads import FRAME_BYTES, MAX_MEMBERS, Uploads, found_in
+from domain.errors import InvalidError
 from settings import Settings
 from tests.api.desk_api import ApiDesk, assert_problem, do, opened, running_app, ticket_of, timeline_of
 from tests.api.listening import stream_server
@@ -22,10 +24,10 @@ MAX_BYTES = 10_485_760
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
-def zipped(*names: str, **members: str) -> bytes:
+def zipped(*names: str, compression: int = zipfile.ZIP_STORED, **members: str) -> bytes:
     """An archive of these members, the named ones with content."""
     made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
+    with zipfile.ZipFile(made, "w", compression) as archive:
         for name in names:
             archive.writestr(name, members.get(name.partition(".")[0], "x"))
     return made.getvalue()
@@ -84,6 +86,7 @@ NOT_TAKEN: dict[str, bytes] = {
     "table.docx": zipped("[Content_Types].xml", "xl/workbook.xml"),
     "macro.docx": zipped("[Content_Types].xml", "word/document.xml", "word/vbaProject.bin"),
     "table.odt": zipped("mimetype", mimetype="application/vnd.oasis.opendocument.spreadsheet"),
+    "packed.odt": zipped("mimetype", compression=zipfile.ZIP_BZIP2, mimetype="application/vnd.oasis.opendocument.text"),
     "broken.zip": zipped("a.txt")[:30],
     "polyglot.pdf": HTML + b"%PDF-1.7\n",
 }
@@ -473,6 +476,29 @@ async def test_a_body_of_another_type_is_refused(
     answer = await send_raw(requester, number, body_of((FILE, PNG)), content_type)
 
     assert_problem(answer, 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("charset", ["undefined", "punycode", "idna", "hex", "nonsense", "utf-7", "utf-16", "\xe9"])
+async def test_a_strange_character_set_is_no_fault_of_ours(
+    requester: httpx2.AsyncClient, number: int, charset: str
+) -> None:
+    headers = [(b"content-type", f"{MULTIPART}; charset={charset}".encode("latin-1"))]
+    name = b"x" * 300 + b"\xff\xd8-..png"
+    body = body_of((b'form-data; name="file"; filename="%b"' % name, PNG))
+
+    answer = await requester.post(f"/api/tickets/{number}/attachments", content=body, headers=headers)
+
+    assert answer.status_code in (201, 415, 422), answer.text
+
+
+async def test_a_sender_who_is_gone_is_no_fault_of_ours() -> None:
+    async def gone() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    request = Request({"type": "http", "headers": [(b"content-type", MULTIPART.encode())]}, gone)
+    with pytest.raises(InvalidError, match="too early"):
+        async with Uploads(MAX_BYTES).receive(request):
+            pass
 
 
 @pytest.mark.parametrize("boundary", ["", "; boundary=", f"; boundary={'x' * 1_000}", "; boundary=\xe9"])

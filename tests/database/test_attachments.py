@@ -13,6 +13,7 @@ from database.attachments import CHUNK_BYTES, AttachmentStore, NewAttachment
 from database.events import EventLog
 from database.pool import Pool
 from database.tickets import TicketStore
+from domain.attachment import MAX_ATTACHMENTS
 from domain.errors import AttachmentNotFoundError, LimitReachedError, RevisionMismatchError
 from domain.ids import AttachmentId
 from domain.ticket import Ticket
@@ -249,6 +250,27 @@ async def test_a_ticket_has_so_many_files_and_no_more(store: TicketStore, attach
     await untied(attachments, other)
     await recorded(store, ticket, RemoveAttachment(attachment_id=last.id))
     await untied(attachments, ticket)
+
+
+async def test_those_who_send_at_once_do_not_go_over_it_together(
+    store: TicketStore, attachments: AttachmentStore, pool: Pool
+) -> None:
+    ticket, one = await attached(store, attachments, await stored_ticket(store))
+    last, over = await untied(attachments, ticket), await untied(attachments, ticket)
+    await pool.execute(
+        "insert into attachments select gen_random_uuid(), ticket_number, author_id, name, media_type, size_bytes, "
+        "sha256, internal, content, created_at, revision, added_at from attachments, generate_series(1, $2::int) "
+        "where id = $1",
+        one.id,
+        MAX_ATTACHMENTS - 2,
+    )
+    ticket = await recorded(store, ticket, AddAttachment(attachment_id=last.id))
+
+    with pytest.raises(LimitReachedError):
+        await recorded(store, ticket, AddAttachment(attachment_id=over.id))
+
+    assert len(await attachments.of_ticket(ticket.number, True)) == MAX_ATTACHMENTS
+    assert await state_of(store, ticket.number) == ticket
 
 
 async def test_what_nobody_attached_is_swept_by_its_age(
