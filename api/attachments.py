@@ -16,7 +16,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from api.problems import PendingCommand, Problem
-from api.requests import Ask, AskBeforeBody, AsReader, CommandKey, InDesk, Number
+from api.requests import Ask, AskBeforeBody, Asked, AsReader, CommandKey, InDesk, Number
 from api.state import Desk
 from api.ticket_models import PersonRef
 from api.tickets import send, visible
@@ -98,38 +98,29 @@ class AttachmentsOut(BaseModel):
 async def add_attachment(request: Request, asked: AskBeforeBody, desk: InDesk) -> Response:
     """Attach a file, for everybody who sees the ticket or, with `internal`, for the desk alone."""
     reader, ticket, number = asked.reader, asked.ticket(), asked.number
-    async with desk.uploads.receive(request) as upload:
-        key = _key_of(asked.key, number, upload)
-        id = AttachmentId(uuid5(_ATTACHMENTS, f"{key.id}:{key.fingerprint}:{number}"))
-        command = AddAttachment(attachment_id=id, internal=upload.internal)
-        check_command(reader, command, ticket)
-        await desk.attachments.store(
-            NewAttachment(
-                id, number, reader.id, upload.name, upload.media_type, upload.sha256, upload.internal, upload.content
-            )
-        )
-        size = len(upload.content)
+    key, new, size = await _stored(request, asked, desk)
+    command = AddAttachment(attachment_id=new.id, internal=new.internal)
     try:
         receipt = await send(desk, reader, ticket, command, key, asked.expected)
     except DomainError:
-        await desk.attachments.drop_untied(id)
+        await desk.attachments.drop_untied(new.id)
         raise
     attached = AttachmentOut(
-        id=id,
+        id=new.id,
         ticket=number,
         revision=receipt.first_revision,
         author=PersonRef(id=reader.id, name=asked.signed.person.name),
-        name=upload.name,
-        media_type=upload.media_type,
+        name=new.name,
+        media_type=new.media_type,
         size_bytes=size,
-        sha256=upload.sha256.hex(),
-        internal=upload.internal,
+        sha256=new.sha256.hex(),
+        internal=new.internal,
         created_at=receipt.at,
     )
     return Response(
         attached.model_dump_json(),
         status_code=status.HTTP_201_CREATED,
-        headers={"ETag": f'"{receipt.revision}"', "Location": f"/api/tickets/{number}/attachments/{id}"},
+        headers={"ETag": f'"{receipt.revision}"', "Location": f"/api/tickets/{number}/attachments/{new.id}"},
         media_type="application/json",
     )
 
@@ -173,6 +164,21 @@ async def remove_attachment(asked: Ask, id: Id, desk: InDesk) -> Response:
     check_command(reader, command, ticket)
     receipt = await send(desk, reader, ticket, command, asked.key, asked.expected)
     return Response(status_code=status.HTTP_204_NO_CONTENT, headers={"ETag": f'"{receipt.revision}"'})
+
+
+async def _stored(request: Request, asked: Asked, desk: Desk) -> tuple[CommandKey, NewAttachment, int]:
+    """The file that came, stored and untied, with its size and the key that names it. Without its content, which shall
+    not stay in memory while the ticket's workflow is asked."""
+    reader, number = asked.reader, asked.number
+    async with desk.uploads.receive(request) as upload:
+        key = _key_of(asked.key, number, upload)
+        id = AttachmentId(uuid5(_ATTACHMENTS, f"{key.id}:{key.fingerprint}:{number}"))
+        check_command(reader, AddAttachment(attachment_id=id, internal=upload.internal), asked.ticket())
+        new = NewAttachment(
+            id, number, reader.id, upload.name, upload.media_type, upload.sha256, upload.internal, upload.content
+        )
+        await desk.attachments.store(new)
+        return key, new._replace(content=b""), len(upload.content)
 
 
 def _key_of(key: CommandKey, number: TicketNumber, upload: Upload) -> CommandKey:

@@ -24,7 +24,7 @@ from domain.errors import ContentTooLargeError, InvalidError, UnsupportedMediaTy
 
 FRAME_BYTES = 65_536
 """What a body may have beyond its file: boundaries, headers, fields."""
-HELD_AT_ONCE = 8
+HELD_AT_ONCE = 4
 """Files that a process holds as a whole at the same time."""
 MAX_FIELDS = 4
 MAX_FIELD_BYTES = 100
