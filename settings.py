@@ -113,6 +113,8 @@ class Settings(BaseSettings):
     event_retention_days: int = Field(default=14, ge=1, le=3650)
     command_timeout_seconds: float = Field(default=5.0, gt=0, le=60)
 
+    attachment_max_bytes: int = Field(default=10_485_760, ge=1_024, le=104_857_600)
+
     presence_grace_seconds: int = Field(default=60, ge=1, le=86400)
     shift_reminder_minutes: int = Field(default=15, ge=0, le=1440)
     break_reminder_minutes: int = Field(default=5, ge=0, le=1440)

@@ -18,6 +18,7 @@ from api import (
     account_passwords,
     agents,
     assignment,
+    attachments,
     auth,
     hand_over,
     health,
@@ -66,11 +67,13 @@ from api.security_headers import SecurityHeaders
 from api.state import Desk
 from api.token_keys import KeyRing
 from api.tokens import AccessTokens
+from api.uploads import FRAME_BYTES, Uploads
 from database.accounts import AccountStore
 from database.agent_connections import AgentConnectionStore
 from database.agent_lives import AgentLifeStore
 from database.agent_performance import PerformanceFigures
 from database.agents import AgentStore
+from database.attachments import AttachmentStore
 from database.bell import ACCESS_BELL, BELL, Bell
 from database.credentials import CredentialStore
 from database.dispatch import DispatchStore
@@ -140,8 +143,10 @@ class DeskApp(FastAPI):
 
     settings: Settings
 
+    max_upload_bytes = MAX_BODY_BYTES
+
     def build_middleware_stack(self) -> ASGIApp:
-        app = AnnouncedBodyLimit(super().build_middleware_stack(), MAX_BODY_BYTES)
+        app = AnnouncedBodyLimit(super().build_middleware_stack(), MAX_BODY_BYTES, self.max_upload_bytes)
         app_for_pages = cross_origin(app, self.settings.cors_origins)
         return SecurityHeaders(app_for_pages, is_https=self.settings.is_public_url_secure)
 
@@ -171,6 +176,8 @@ async def build_desk(settings: Settings, providers: Iterable[ProviderSettings]) 
         settings=settings,
         pool=pool,
         tickets=TicketStore(pool),
+        attachments=AttachmentStore(pool),
+        uploads=Uploads(settings.attachment_max_bytes),
         skills=SkillStore(pool),
         dispatch=dispatch,
         workload=WorkloadStore(pool, dispatch, shifts),
@@ -256,6 +263,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     app.settings = settings
+    app.max_upload_bytes = settings.attachment_max_bytes + FRAME_BYTES
     install(app)
     patch_fastapi(app, docs_url="/docs")  # from our own address: the page works without the internet
     app.add_middleware(Metrics)
@@ -268,6 +276,8 @@ def create_app(settings: Settings) -> FastAPI:
         workload_predictions, stream,
     ):  # fmt: skip
         api.include_router(part.router)
+    api.include_router(attachments.router)
+    api.include_router(attachments.upload_router, max_body_size=app.max_upload_bytes)
     app.include_router(api)
     app.include_router(health.router)
     app.include_router(account_pages.router)

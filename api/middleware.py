@@ -1,5 +1,6 @@
 """Around every request: bounds on what is sent, and metrics. Plain ASGI, so that streams pass untouched."""
 
+import re
 import time
 
 from starlette.responses import JSONResponse
@@ -8,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.health import REQUESTS, SECONDS
 from api.problems import problem
 
+_UPLOAD = re.compile(r"/api/tickets/\d{1,20}/attachments")
 MAX_ADDRESS_BYTES = 8192
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32_768
@@ -15,11 +17,15 @@ MAX_HEADER_BYTES = 32_768
 
 class AnnouncedBodyLimit:
     """Answers 413 to a body that says it is over the bound; the framework counts those that do not say. Also 415 to a
-    compressed body, whose size says nothing, and 414 and 431 to addresses and headers over their bounds."""
+    compressed body, whose size says nothing, and 414 and 431 to addresses and headers over their bounds.
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    Files of tickets may be larger than all other bodies.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int, max_upload_bytes: int) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._max_upload_bytes = max_upload_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusal = self._refusal(scope) if scope["type"] == "http" else None
@@ -33,8 +39,10 @@ class AnnouncedBodyLimit:
                 announced = value
             elif name == b"content-encoding":
                 encoding = value
-        if announced.isdigit() and int(announced) > self._max_bytes:
-            return problem(413, "content_too_large", f"A body may have at most {self._max_bytes} bytes.")
+        is_upload = scope["method"] == "POST" and _UPLOAD.fullmatch(scope["path"]) is not None
+        bound = self._max_upload_bytes if is_upload else self._max_bytes
+        if announced.isdigit() and int(announced) > bound:
+            return problem(413, "content_too_large", f"A body may have at most {bound} bytes.")
         if encoding and encoding.strip().lower() != b"identity":
             return problem(415, "unsupported_media_type", "A body is sent as it is, not compressed.")
         if len(scope.get("raw_path", b"")) + len(scope["query_string"]) > MAX_ADDRESS_BYTES:

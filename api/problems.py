@@ -26,6 +26,8 @@ STATUS: dict[type[errors.DomainError], int] = {
     errors.StaleRevisionError: 412,
     errors.InvalidError: 422,
     errors.TooManyAttemptsError: 429,
+    errors.UnsupportedMediaTypeError: 415,
+    errors.ContentTooLargeError: 413,
     errors.RevisionMismatchError: 503,
     errors.ProviderDownError: 503,
 }

@@ -202,6 +202,19 @@ class Asked(NamedTuple):
         return self.found
 
 
+async def asked_before_body(
+    request: Request,
+    number: Number,
+    signed: Annotated[SignedIn, Depends(signed_in)],
+    key: IdempotencyKey = None,
+    if_match: IfMatch = None,
+) -> Asked:
+    """As `asked`, for a body that the route reads itself, later and piece by piece: the key has no fingerprint yet."""
+    found = await _desk(request).tickets.standing(number)
+    id = CommandId(uuid4()) if key is None else command_id_for_key(signed.person.id, key)
+    return Asked(signed, number, found, CommandKey(id, "", key is not None), await expected_revision(if_match))
+
+
 async def asked(
     request: Request,
     number: Number,
@@ -219,5 +232,6 @@ InDesk = Annotated[Desk, Depends(desk)]
 AsReader = Annotated[Reader, Depends(reader)]
 Signed = Annotated[SignedIn, Depends(signed_in)]
 Ask = Annotated[Asked, Depends(asked)]
+AskBeforeBody = Annotated[Asked, Depends(asked_before_body)]
 Key = Annotated[CommandKey, Depends(command_key)]
 Expected = Annotated[int | None, Depends(expected_revision)]

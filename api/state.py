@@ -10,10 +10,12 @@ from api.passwords import Passwords
 from api.principals import Principals
 from api.token_keys import KeyRing
 from api.tokens import AccessTokens
+from api.uploads import Uploads
 from database.accounts import AccountStore
 from database.agent_lives import AgentLifeStore
 from database.agent_performance import PerformanceFigures
 from database.agents import AgentStore
+from database.attachments import AttachmentStore
 from database.bell import Bell
 from database.dispatch import DispatchStore
 from database.erasure import ErasureStore
@@ -61,6 +63,8 @@ class Desk:
     settings: Settings
     pool: Pool
     tickets: TicketStore
+    attachments: AttachmentStore
+    uploads: Uploads
     skills: SkillStore
     dispatch: DispatchStore
     workload: WorkloadStore

@@ -70,6 +70,7 @@ PERSONAL: tuple[PersonalTable, ...] = (
         blank={"title": f"case when title is not null then '{ERASED}' end", "body": f"'{ERASED}'"},
         secret=frozenset({"search"}),
     ),
+    PersonalTable("attachments", ("author_id",), "deleted", secret=frozenset({"content"})),
     PersonalTable("events", ("actor_id", "person_id"), "kept", secret=frozenset({"xid"})),
 )
 

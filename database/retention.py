@@ -51,12 +51,20 @@ _REMOVE: dict[RetentionKind, str] = {
     with gone as (delete from dispatch_decisions where id in (
         select id from dispatch_decisions where at {_OLD} limit $2) returning 1) select count(*) from gone
     """,
+    RetentionKind.UNTIED_ATTACHMENTS: f"""
+    with gone as (delete from attachments where id in (
+        select id from attachments where revision is null and created_at {_OLD} limit $2) returning 1)
+    select count(*) from gone
+    """,
     RetentionKind.CLOSED_TICKETS: f"""
     with gone as (update ticket_texts set body = '{ERASED}', title = case when title is not null then '{ERASED}' end
         where id in (
             select x.id from ticket_texts x join tickets t on t.number = x.ticket_number
-            where t.status = 'closed' and t.closed_at {_OLD} and x.body <> '{ERASED}' limit $2) returning 1)
-    select count(*) from gone
+            where t.status = 'closed' and t.closed_at {_OLD} and x.body <> '{ERASED}' limit $2) returning 1),
+    files as (delete from attachments where id in (
+        select f.id from attachments f join tickets t on t.number = f.ticket_number
+        where t.status = 'closed' and t.closed_at {_OLD} limit $2) returning 1)
+    select (select count(*) from gone) + (select count(*) from files)
     """,
 }
 _IDLE = f"""

@@ -6,6 +6,7 @@ import asyncpg
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
+from database.attachments import settle_attachments
 from database.capacity import lease
 from database.people import lock_agent
 from database.pool import PATIENT_SECONDS, Connection, Pool
@@ -42,6 +43,8 @@ from domain.ticket import Slug, Ticket
 from domain.ticket_commands import Receipt
 from domain.ticket_events import (
     TICKET_EVENT,
+    AttachmentAdded,
+    AttachmentRemoved,
     TicketAssigned,
     TicketChange,
     TicketEdited,
@@ -112,7 +115,8 @@ class TicketStore:
 
         Harmless to repeat: a command id is stored once, and its second record returns the first one's receipt.
         Raises RevisionMismatchError when the row is at another revision than the change was decided on,
-        AssigneeUnavailableError, OverCapacityError and UnknownReferenceError when it names someone or something unfit.
+        AssigneeUnavailableError, OverCapacityError, AttachmentNotFoundError and UnknownReferenceError when it names
+        someone or something unfit.
         """
         try:
             async with self._pool.acquire() as connection:
@@ -134,6 +138,12 @@ class TicketStore:
                     return done
                 await _check_named(connection, change)
                 return await _write(connection, change)
+        if any(isinstance(event, AttachmentAdded | AttachmentRemoved) for event in change.events):
+            async with connection.transaction():
+                receipt = await _write(connection, change)
+                if not receipt.is_repeat:
+                    await settle_attachments(connection, change)
+                return receipt
         return await _write(connection, change)
 
     async def load(self, number: TicketNumber) -> tuple[Ticket, list[Receipt]] | None:
@@ -261,7 +271,7 @@ async def _write(connection: Connection, change: TicketChange) -> Receipt:
         change.actor.role,
         [event.type for event in change.events],
         list(range(change.first_revision, change.last_revision + 1)),
-        [event.is_internal for event in change.events],
+        [event.for_desk_only for event in change.events],
         [getattr(event, "text_id", None) or getattr(event, "wording_id", None) for event in change.events],
         [event.model_dump_json() for event in change.events],
         *changed.values(),

@@ -13,6 +13,7 @@ from domain.people import Actor, Role
 from domain.permissions import ADMINS, DESK, PERMISSIONS, SUPERVISORS, Permission, Scope
 from domain.ticket import Slug, Status, Ticket
 from domain.ticket_commands import (
+    AddAttachment,
     AddReply,
     AdvanceMoment,
     AssignTicket,
@@ -21,6 +22,7 @@ from domain.ticket_commands import (
     EditTicket,
     OfferTicket,
     OpenTicket,
+    RemoveAttachment,
     TicketCommand,
     UnwatchTicket,
     WatchTicket,
@@ -192,7 +194,9 @@ def check_command(reader: Reader, command: TicketCommand, ticket: HasAudience) -
 def _check_outside(reader: Reader, command: TicketCommand, ticket: HasAudience) -> None:
     """What those may do who do not see the ticket as its desk."""
     match command:
-        case AddReply(internal=False) | WatchTicket():
+        case (
+            AddReply(internal=False) | AddAttachment(internal=False) | RemoveAttachment(internal=False) | WatchTicket()
+        ):
             return  # who it is that watches: `check_watch`
         case UnwatchTicket(person_id=watcher) if watcher == reader.id:
             return

@@ -7,6 +7,8 @@ DomainError                  code for machines, sentence for people
 │   ├── TicketClosedError, IllegalTransitionError, ReopenWindowPassedError, AlreadyAssignedError, ...
 ├── StaleRevisionError       someone was quicker (`If-Match`)            412
 ├── InvalidError             malformed, or names something unknown       422
+│   ├── UnsupportedMediaTypeError                                        415
+│   └── ContentTooLargeError                                             413
 ├── UnauthenticatedError     no valid sign-in                            401
 └── TooManyAttemptsError     wait, and try again (`Retry-After`)         429
 
@@ -130,6 +132,12 @@ class ProviderDownError(DomainError):
     """The identity provider does not answer, or not as one does."""
 
     code = "provider_down"
+
+
+class AttachmentNotFoundError(NotFoundError):
+    """The ticket has no such file, or not for this reader, or not any more."""
+
+    code = "attachment_not_found"
 
 
 class ConflictError(DomainError):
@@ -380,6 +388,16 @@ class RotaRuleError(InvalidError):
     """The rule of a rota is none, or not one that a rota can follow."""
 
     code = "rota_rule"
+
+
+class UnsupportedMediaTypeError(InvalidError):
+    """A kind of file that is not taken, or whose content is not what its name says."""
+
+    code = "unsupported_media_type"
+
+
+class ContentTooLargeError(InvalidError):
+    code = "content_too_large"
 
 
 class IdempotencyKeyReusedError(InvalidError):

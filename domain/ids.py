@@ -7,6 +7,8 @@ PersonId = NewType("PersonId", UUID)
 TicketNumber = NewType("TicketNumber", int)
 TextId = NewType("TextId", UUID)
 """Names a stored text (a ticket's wording, a reply, a note); texts themselves stay out of commands and histories."""
+AttachmentId = NewType("AttachmentId", UUID)
+"""Names a stored file; its name and content stay out of commands and histories as texts do."""
 CommandId = NewType("CommandId", UUID)
 SlaCalendarId = NewType("SlaCalendarId", int)
 SlaPolicyId = NewType("SlaPolicyId", int)

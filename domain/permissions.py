@@ -80,7 +80,7 @@ PERMISSIONS = _table(
         Scope.TICKETS_READ,
         """
         list_tickets get_ticket get_command get_pending get_timeline get_sla_ledger list_categories list_teams
-        list_watchers
+        list_watchers list_attachments download_attachment
         """,
     ),
     (
@@ -89,7 +89,7 @@ PERMISSIONS = _table(
         """
         open_ticket edit_ticket add_reply change_status acknowledge_ticket assign_ticket claim_ticket
         escalate_ticket de_escalate_ticket accept_offer decline_offer snooze_ticket wake_ticket unassign_ticket
-        watch_ticket unwatch_ticket
+        watch_ticket unwatch_ticket add_attachment remove_attachment
         """,
     ),
     (ANYBODY, Scope.EVENTS_READ, "stream_events"),

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from domain.ids import CommandId, DecisionId, PersonId, TextId
+from domain.ids import AttachmentId, CommandId, DecisionId, PersonId, TextId
 from domain.offer import Offer
 from domain.people import Actor
 from domain.skill import SkillNeed
@@ -81,6 +81,22 @@ class AddReply(_Command):
 
     type: Literal["reply"] = "reply"
     text_id: TextId
+    internal: bool = False
+
+
+class AddAttachment(_Command):
+    """Attach a file that is stored already, for everybody who sees the ticket or for the desk alone."""
+
+    type: Literal["add_attachment"] = "add_attachment"
+    attachment_id: AttachmentId
+    internal: bool = False
+
+
+class RemoveAttachment(_Command):
+    """Take a file away. `internal` says again which side it is on, so that the event is on the same."""
+
+    type: Literal["remove_attachment"] = "remove_attachment"
+    attachment_id: AttachmentId
     internal: bool = False
 
 
@@ -268,6 +284,8 @@ TimerCommand = Annotated[
 TicketCommand = Annotated[
     EditTicket
     | AddReply
+    | AddAttachment
+    | RemoveAttachment
     | ChangeStatus
     | AssignTicket
     | UnassignTicket

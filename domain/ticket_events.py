@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from domain.ids import CommandId, DecisionId, PersonId, TextId, TicketNumber
+from domain.ids import AttachmentId, CommandId, DecisionId, PersonId, TextId, TicketNumber
 from domain.offer import Offer
 from domain.people import Actor
 from domain.skill import SkillNeed
@@ -28,7 +28,12 @@ class _Event(BaseModel):
     sets: ClassVar[tuple[str, ...]] = ()
     """The fields whose values `evolve` copies onto the ticket."""
     is_internal: ClassVar[bool] = False
-    """Whether only the desk may see the event."""
+    """Whether only the desk may see any event of the kind."""
+
+    @property
+    def for_desk_only(self) -> bool:
+        """Whether only the desk may see the event."""
+        return self.is_internal
 
 
 class TicketOpened(_Event):
@@ -89,6 +94,25 @@ class TicketNoted(_Event):
     type: Literal["ticket.noted"] = "ticket.noted"
     is_internal = True
     text_id: TextId
+
+
+class _AttachmentEvent(_Event):
+    attachment_id: AttachmentId
+    internal: bool
+
+    @property
+    def for_desk_only(self) -> bool:
+        return self.internal
+
+
+class AttachmentAdded(_AttachmentEvent):
+    type: Literal["ticket.attachment_added"] = "ticket.attachment_added"
+
+
+class AttachmentRemoved(_AttachmentEvent):
+    """The file is gone for good, with its name; only that there was one is still told."""
+
+    type: Literal["ticket.attachment_removed"] = "ticket.attachment_removed"
 
 
 class TicketStatusChanged(_Event):
@@ -340,6 +364,8 @@ TicketEvent = Annotated[
     | TicketMoved
     | TicketReplied
     | TicketNoted
+    | AttachmentAdded
+    | AttachmentRemoved
     | TicketStatusChanged
     | TicketAssigned
     | TicketUnassigned

@@ -16,6 +16,7 @@ from domain.ticket import MAX_ESCALATION_LEVEL, Status, Ticket
 from domain.ticket_commands import (
     AcceptOffer,
     AcknowledgeTicket,
+    AddAttachment,
     AddReply,
     AdvanceMoment,
     AssignTicket,
@@ -32,6 +33,7 @@ from domain.ticket_commands import (
     EscalateTicket,
     ExpireOffer,
     OfferTicket,
+    RemoveAttachment,
     SnoozeTicket,
     TakeBackTerms,
     TakeTerms,
@@ -43,6 +45,8 @@ from domain.ticket_commands import (
 )
 from domain.ticket_events import (
     AssignedBy,
+    AttachmentAdded,
+    AttachmentRemoved,
     StatusReason,
     TicketAssigned,
     TicketChange,
@@ -125,11 +129,27 @@ def _reply(ticket: Ticket, command: AddReply, actor: Actor, now: datetime) -> li
         return events + (
             _to_status(ticket, S.OPEN, "agent_replied", now) if is_answer and ticket.status is S.NEW else []
         )
-    if ticket.snoozed:
-        events.append(TicketWoken(reason="requester_replied"))
+    return events + _heard_from_requester(ticket, now)
+
+
+def _attach(ticket: Ticket, command: AddAttachment, actor: Actor, now: datetime) -> list[TicketEvent]:
+    """What the desk waited for may come as a file: a requester's wakes and reopens as their words do."""
+    by_desk = actor.is_desk and actor.id != ticket.requester_id
+    return [
+        AttachmentAdded(attachment_id=command.attachment_id, internal=command.internal),
+        *([] if by_desk or command.internal else _heard_from_requester(ticket, now)),
+    ]
+
+
+def _detach(ticket: Ticket, command: RemoveAttachment, actor: Actor, now: datetime) -> list[TicketEvent]:
+    return [AttachmentRemoved(attachment_id=command.attachment_id, internal=command.internal)]
+
+
+def _heard_from_requester(ticket: Ticket, now: datetime) -> list[TicketEvent]:
+    woken: list[TicketEvent] = [TicketWoken(reason="requester_replied")] if ticket.snoozed else []
     if ticket.status in (S.PENDING, S.RESOLVED):
-        events += _to_status(ticket, S.OPEN, "requester_replied", now)
-    return events
+        return woken + _to_status(ticket, S.OPEN, "requester_replied", now)
+    return woken
 
 
 def _change_status(ticket: Ticket, command: ChangeStatus, actor: Actor, now: datetime) -> list[TicketEvent]:
@@ -302,6 +322,8 @@ def _pending(ticket: Ticket, id: str) -> PendingMoment:
 _RULES: dict[type[BaseModel], Callable[[Ticket, Any, Actor, datetime], list[TicketEvent]]] = {
     EditTicket: _edit,
     AddReply: _reply,
+    AddAttachment: _attach,
+    RemoveAttachment: _detach,
     ChangeStatus: _change_status,
     AssignTicket: _assign,
     UnassignTicket: _unassign,
@@ -327,8 +349,8 @@ _RULES: dict[type[BaseModel], Callable[[Ticket, Any, Actor, datetime], list[Tick
     TakeBackTerms: _take_back_terms,
 }
 _ALLOWED_WHEN_CLOSED = (
-    ChangeStatus, AutoCloseTicket, WarnOfTarget, BreachTarget, ClimbLadder, TakeTerms, TakeBackTerms, CancelMoment,
-    AdvanceMoment, WatchTicket, UnwatchTicket,
+    ChangeStatus, RemoveAttachment, AutoCloseTicket, WarnOfTarget, BreachTarget, ClimbLadder, TakeTerms, TakeBackTerms,
+    CancelMoment, AdvanceMoment, WatchTicket, UnwatchTicket,
 )  # fmt: skip
 
 

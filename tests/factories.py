@@ -8,7 +8,7 @@ import asyncpg
 
 from database.ticket_rows import NewWording
 from domain.access import Reader
-from domain.ids import CommandId, PersonId, TextId, TicketNumber
+from domain.ids import AttachmentId, CommandId, PersonId, TextId, TicketNumber
 from domain.lifecycle import LifecycleRules, open_ticket, opening
 from domain.people import Actor, Role
 from domain.ticket import Priority, Slug, Status, Ticket
@@ -33,6 +33,11 @@ def person_id(name: str) -> PersonId:
 def text_id(name: str) -> TextId:
     """The id of the text that the tests call so."""
     return TextId(_id("text", name))
+
+
+def attachment_id(name: str) -> AttachmentId:
+    """The id of the file that the tests call so."""
+    return AttachmentId(_id("attachment", name))
 
 
 def command_id(name: str) -> CommandId:

@@ -399,7 +399,8 @@ def _envelope_at(moment: PendingMoment, ticket: Ticket) -> CommandEnvelope | Non
 
 _OURS = {"NextDueAt"}
 _TYPES = {
-    "edit", "reply", "change_status", "assign", "unassign", "claim", "offer", "escalate", "acknowledge", "de_escalate",
+    "edit", "reply", "add_attachment", "remove_attachment", "change_status", "assign", "unassign", "claim", "offer",
+    "escalate", "acknowledge", "de_escalate",
     "snooze", "wake", "cancel_moment", "advance_moment",
 }  # fmt: skip
 

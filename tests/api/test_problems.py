@@ -13,7 +13,7 @@ ERRORS = sorted(DomainError.by_code.values(), key=lambda error: error.code)
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.code)
 def test_every_error_has_a_status(error: type[DomainError]) -> None:
-    assert status_of(error("A sentence.")) in {401, 403, 404, 409, 412, 422, 429, 503}
+    assert status_of(error("A sentence.")) in {401, 403, 404, 409, 412, 413, 415, 422, 429, 503}
 
 
 def test_an_error_of_no_family_would_be_noticed() -> None:

@@ -26,6 +26,7 @@ from domain.lifecycle import TRANSITIONS, allowed_transitions
 from domain.people import Role
 from domain.ticket import Priority, Slug, Status, Ticket
 from domain.ticket_commands import (
+    AddAttachment,
     AddReply,
     AssignTicket,
     AutoCloseTicket,
@@ -35,12 +36,23 @@ from domain.ticket_commands import (
     EditTicket,
     EscalateTicket,
     OpenTicket,
+    RemoveAttachment,
     SnoozeTicket,
     TicketCommand,
     UnassignTicket,
     WakeTicket,
 )
-from tests.factories import AGENT, NOW, OTHER_AGENT, OTHER_REQUESTER, REQUESTER, person_id, text_id, ticket
+from tests.factories import (
+    AGENT,
+    NOW,
+    OTHER_AGENT,
+    OTHER_REQUESTER,
+    REQUESTER,
+    attachment_id,
+    person_id,
+    text_id,
+    ticket,
+)
 
 ME = person_id("me")
 LATER = NOW + timedelta(hours=1)
@@ -110,6 +122,8 @@ SEEN = [cell for cell in CELLS if cell.values[2] != NONE]
 
 FOR_ANYONE: dict[str, TicketCommand] = {
     "reply": AddReply(text_id=text_id("reply")),
+    "attach": AddAttachment(attachment_id=attachment_id("log")),
+    "remove": RemoveAttachment(attachment_id=attachment_id("log")),
     "open": ChangeStatus(status=Status.OPEN),
     "resolve": ChangeStatus(status=Status.RESOLVED),
     "close": ChangeStatus(status=Status.CLOSED),
@@ -131,6 +145,8 @@ FOR_ANYONE: dict[str, TicketCommand] = {
 }
 FOR_THE_DESK: dict[str, TicketCommand] = {
     "note": AddReply(text_id=text_id("note"), internal=True),
+    "attach internally": AddAttachment(attachment_id=attachment_id("log"), internal=True),
+    "remove what is internal": RemoveAttachment(attachment_id=attachment_id("log"), internal=True),
     "pending": ChangeStatus(status=Status.PENDING),
     "hold": ChangeStatus(status=Status.ON_HOLD),
     "new": ChangeStatus(status=Status.NEW),
@@ -177,7 +193,9 @@ def test_only_who_sees_a_ticket_as_desk_reads_its_notes(role: Role, relation: st
 
 @pytest.mark.parametrize(("role", "relation", "sight"), SEEN)
 def test_the_desk_may_do_everything_and_a_requester_what_is_theirs(role: Role, relation: str, sight: str) -> None:
-    expected = {DESK: {*FOR_ANYONE, *FOR_THE_DESK}, WRITES: set(FOR_ANYONE), REPLIES: {"reply"}}[sight]
+    expected = {DESK: {*FOR_ANYONE, *FOR_THE_DESK}, WRITES: set(FOR_ANYONE), REPLIES: {"reply", "attach", "remove"}}[
+        sight
+    ]
 
     permitted = {
         name

@@ -28,6 +28,7 @@ from domain.lifecycle import (
 from domain.people import INTEGRATION, TIMER
 from domain.ticket import Priority, Status
 from domain.ticket_commands import (
+    AddAttachment,
     AddReply,
     AssignTicket,
     AutoCloseTicket,
@@ -37,6 +38,7 @@ from domain.ticket_commands import (
     EditTicket,
     EscalateTicket,
     OpenTicket,
+    RemoveAttachment,
     SnoozeTicket,
     TicketCommand,
     UnassignTicket,
@@ -53,6 +55,7 @@ from tests.factories import (
     OTHER_AGENT,
     REQUESTER,
     RULES,
+    attachment_id,
     change,
     command_id,
     envelope,
@@ -89,6 +92,8 @@ EVERY_COMMAND: list[TicketCommand] = [
     EditTicket(priority=Priority.HIGH),
     AddReply(text_id=text_id("reply")),
     AddReply(text_id=text_id("note"), internal=True),
+    AddAttachment(attachment_id=attachment_id("log")),
+    RemoveAttachment(attachment_id=attachment_id("log")),
     ChangeStatus(status=Status.OPEN),
     AssignTicket(assignee_id=AGENT),
     UnassignTicket(),
@@ -249,12 +254,14 @@ def test_a_closed_ticket_may_be_reopened_until_its_window_ends(moment: timedelta
 
 
 @pytest.mark.parametrize("command", EVERY_COMMAND, ids=name_of)
-def test_a_closed_ticket_only_reopens(command: TicketCommand) -> None:
+def test_a_closed_ticket_only_reopens_and_gives_up_files(command: TicketCommand) -> None:
     closed = ticket(status="closed")
     if isinstance(command, ChangeStatus):
         assert types_of(closed, command) == ["ticket.status_changed"]
     elif isinstance(command, AutoCloseTicket):
         assert types_of(closed, command) == []
+    elif isinstance(command, RemoveAttachment):
+        assert types_of(closed, command) == ["ticket.attachment_removed"]
     else:
         with pytest.raises(TicketClosedError, match="reopen it first"):
             decide(closed, envelope(command), NOW)
@@ -264,6 +271,8 @@ ON_A_RESOLVED_TICKET: dict[str, str | list[str]] = {
     "edit": ["ticket.edited"],
     "reply": ["ticket.replied"],
     "reply internally": ["ticket.noted"],
+    "add_attachment": ["ticket.attachment_added"],
+    "remove_attachment": ["ticket.attachment_removed"],
     "change_status": ["ticket.status_changed"],
     "assign": ["ticket.assigned"],
     "unassign": ["ticket.unassigned"],

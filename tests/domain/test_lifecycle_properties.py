@@ -12,6 +12,7 @@ from domain.lifecycle import TRANSITIONS, allowed_transitions, apply, opened, re
 from domain.people import INTEGRATION, TIMER, Actor, Role
 from domain.ticket import MAX_ESCALATION_LEVEL, Priority, Status, Ticket
 from domain.ticket_commands import (
+    AddAttachment,
     AddReply,
     AssignTicket,
     AutoCloseTicket,
@@ -38,6 +39,7 @@ from tests.factories import (
     NUMBER,
     OTHER_AGENT,
     REQUESTER,
+    attachment_id,
     envelope,
     opening_change,
     text_id,
@@ -71,6 +73,7 @@ commands: st.SearchStrategy[TicketCommand] = st.one_of(
         clear=st.lists(st.sampled_from(["team", "due_at", "estimated_minutes"]), unique=True),
     ),
     st.builds(AddReply, text_id=st.just(text_id("reply")), internal=st.booleans()),
+    st.builds(AddAttachment, attachment_id=st.just(attachment_id("log")), internal=st.booleans()),
     st.builds(ChangeStatus, status=st.sampled_from(Status)),
     st.builds(AssignTicket, assignee_id=st.sampled_from([AGENT, OTHER_AGENT, BILLING_AGENT])),
     st.builds(EscalateTicket, level=st.none() | st.integers(1, MAX_ESCALATION_LEVEL)),

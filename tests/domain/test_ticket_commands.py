@@ -11,6 +11,7 @@ from domain.ticket import MAX_ESTIMATED_MINUTES, MAX_LABELS, Status
 from domain.ticket_commands import (
     EARLIEST,
     LATEST,
+    AddAttachment,
     AddReply,
     AssignTicket,
     AutoCloseTicket,
@@ -22,18 +23,21 @@ from domain.ticket_commands import (
     EscalateTicket,
     OpenTicket,
     Receipt,
+    RemoveAttachment,
     SnoozeTicket,
     TicketCommand,
     UnassignTicket,
     WakeTicket,
 )
-from tests.factories import AGENT, BY_AGENT, NOW, REQUESTER, command_id, envelope, text_id
+from tests.factories import AGENT, BY_AGENT, NOW, REQUESTER, attachment_id, command_id, envelope, text_id
 
 COMMAND: TypeAdapter[TicketCommand] = TypeAdapter(TicketCommand)
 
 COMMANDS: dict[str, TicketCommand] = {
     "edit": EditTicket(wording_id=text_id("w"), due_at=NOW, tags=("vip",), clear=("team", "estimated_minutes")),
     "reply": AddReply(text_id=text_id("reply"), internal=True),
+    "add_attachment": AddAttachment(attachment_id=attachment_id("log"), internal=True),
+    "remove_attachment": RemoveAttachment(attachment_id=attachment_id("log")),
     "change_status": ChangeStatus(status=Status.ON_HOLD),
     "assign": AssignTicket(assignee_id=AGENT),
     "unassign": UnassignTicket(),

@@ -25,6 +25,8 @@ from domain.ticket import Priority, Status, Ticket
 from domain.ticket_commands import BreachTarget
 from domain.ticket_events import (
     TICKET_EVENT,
+    AttachmentAdded,
+    AttachmentRemoved,
     CommandRefused,
     TicketAcknowledged,
     TicketAssigned,
@@ -56,7 +58,7 @@ from domain.ticket_events import (
     TicketWatched,
     TicketWoken,
 )
-from tests.factories import AGENT, NOW, OTHER_AGENT, opening_change, text_id
+from tests.factories import AGENT, NOW, OTHER_AGENT, attachment_id, opening_change, text_id
 
 KINDS: tuple[type[TicketEvent], ...] = get_args(get_args(TicketEvent)[0])
 
@@ -119,6 +121,8 @@ EVENTS: list[TicketEvent] = [
     TicketMoved(team=None, previous="support"),
     TicketReplied(text_id=text_id("reply"), by_desk=True, is_answer=True, first_responded_at=NOW),
     TicketNoted(text_id=text_id("note")),
+    AttachmentAdded(attachment_id=attachment_id("log"), internal=False),
+    AttachmentRemoved(attachment_id=attachment_id("log"), internal=True),
     TicketStatusChanged(
         status=Status.RESOLVED, previous=Status.OPEN, reason="by_hand", resolved_at=NOW, closed_at=None
     ),
