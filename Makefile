@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check bench bench-sla bench-dispatch replay rehearse reconcile promote admin openapi lock clean
+.PHONY: help up test check bench bench-sla bench-dispatch replay rehearse reconcile promote admin payload-key \
+  openapi lock clean
 MAKEFLAGS += --no-print-directory
 
 help: ## list the targets
@@ -46,6 +47,9 @@ promote: $(VENV)/.stamp-run ## make a build of the worker the current one and mo
 
 admin: $(VENV)/.stamp-run ## make somebody an admin (EMAIL=ada@example.org NAME="Ada"; asks for a new person's password)
 	@exec $(BIN)/python -m operations.admin "$(EMAIL)" $(if $(NAME),--name "$(NAME)")
+
+payload-key: $(VENV)/.stamp-run ## add a key to those that payloads of the engine are encrypted with; new ones use it
+	@exec $(BIN)/python -m operations.payload_key $(ARGS)
 
 openapi: $(VENV)/.stamp-run ## write docs/openapi.json from the code
 	@exec $(BIN)/python -m operations.openapi
