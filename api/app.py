@@ -17,6 +17,7 @@ from api import (
     agents,
     assignment,
     auth,
+    codec,
     hand_over,
     health,
     people,
@@ -43,6 +44,7 @@ from api import (
     workload_predictions,
 )
 from api.attendance import Attendance
+from api.codec import CodecCors
 from api.event_frames import Event
 from api.feed import Feed
 from api.middleware import AnnouncedBodyLimit, Metrics
@@ -81,6 +83,7 @@ from domain.lifecycle import LifecycleRules
 from settings import Settings
 from workflows.agent_client import AgentClient
 from workflows.client import ForecastClient, RolloutClient, TicketClient, connect, tls_config
+from workflows.encryption import encryption
 
 GC_THRESHOLD = (100_000, 50, 100)
 """Collecting garbage less often halves the cost of a stream with thousands of clients."""
@@ -116,11 +119,13 @@ async def build_desk(settings: Settings) -> Desk:
     dispatch = DispatchStore(pool, shifts, terms)
     feed = Feed(events, people_store)
     api_key = settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None
+    payloads = encryption(settings.payload_keys_file, settings.payload_keys)
     client = await connect(
         settings.temporal_target,
         settings.temporal_namespace,
         api_key=api_key,
         tls=tls_config(settings.temporal_tls_ca_file, settings.temporal_tls_cert_file, settings.temporal_tls_key_file),
+        encryption=payloads,
         lazy=True,
     )
     lifetime = timedelta(minutes=settings.access_token_minutes)
@@ -152,6 +157,7 @@ async def build_desk(settings: Settings) -> Desk:
         teams=TeamStore(pool),
         agents=AgentStore(pool),
         performance=PerformanceFigures(pool),
+        encryption=payloads,
         workflows=TicketClient(client, settings.command_timeout_seconds),
         rolling=RolloutClient(client, settings.command_timeout_seconds),
         forecasting=ForecastClient(client, settings.command_timeout_seconds),
@@ -197,12 +203,13 @@ def create_app(settings: Settings) -> FastAPI:
     )
     install(app)
     patch_fastapi(app, docs_url="/docs")  # from our own address: the page works without the internet
+    app.add_middleware(CodecCors, origins=settings.temporal_ui_origins)
     app.add_middleware(Metrics)
     api = APIRouter(prefix="/api", responses=PROBLEMS)
     for part in (
         tickets, ticket_commands, timeline, assignment, auth, presence, shift_life, people, agents, hand_over, teams,
         sla_ledger, sla_calendars, sla_policies, sla_rollouts, sla_figures, shift_rotas, shift_time_off, shift_requests,
-        shift_coverage, shift_feeds, shifts, workload, workload_plans, workload_predictions, stream,
+        shift_coverage, shift_feeds, shifts, workload, workload_plans, workload_predictions, stream, codec,
     ):  # fmt: skip
         api.include_router(part.router)
     app.include_router(api)

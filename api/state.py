@@ -36,6 +36,7 @@ from domain.lifecycle import LifecycleRules
 from settings import Settings
 from workflows.agent_client import AgentClient
 from workflows.client import ForecastClient, RolloutClient, TicketClient
+from workflows.encryption import Encryption
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class Desk:
     agents: AgentStore
     performance: PerformanceFigures
     workflows: TicketClient
+    encryption: Encryption | None
     rolling: RolloutClient
     forecasting: ForecastClient
     agent_workflows: AgentClient
