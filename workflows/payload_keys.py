@@ -65,18 +65,18 @@ class PayloadKeys:
     def __init__(self, read: Callable[[], KeyRing]) -> None:
         """Raises whatever `read` does."""
         self._read = read
-        self._ring = read()
+        self._take(read())
 
     @property
     def current(self) -> str:
-        return self._ring.current
+        return self._current
 
     def cipher(self, id: str) -> AESGCM:
         """Raises UnknownKeyError."""
-        if id not in self._ring.keys:
+        if id not in self._ciphers:
             self._read_again()
         try:
-            return AESGCM(self._ring.keys[id])
+            return self._ciphers[id]
         except KeyError:
             raise UnknownKeyError(
                 f"A payload is encrypted with the key {id!r}, which is not in the ring: put it back."
@@ -84,9 +84,13 @@ class PayloadKeys:
 
     def _read_again(self) -> None:
         try:
-            self._ring = self._read()
+            self._take(self._read())
         except PayloadKeysError:  # somebody is at work there; what was read before still counts
             return
+
+    def _take(self, ring: KeyRing) -> None:
+        self._current = ring.current
+        self._ciphers = {id: AESGCM(key) for id, key in ring.keys.items()}
 
 
 def read_ring(file: Path) -> KeyRing:

@@ -60,6 +60,12 @@ async def asked(client: httpx2.AsyncClient, what: str, payloads: Sequence[Payloa
     return answer.json()
 
 
+async def test_what_the_api_sends_to_the_engine_is_encrypted(keeper: ApiDesk) -> None:
+    (payload,) = await keeper.parts.workflows._client.data_converter.encode(["a word"])
+
+    assert payload.metadata["kid"] == NEW.encode()
+
+
 async def test_an_admin_reads_what_any_key_of_the_ring_encrypted(admin: httpx2.AsyncClient) -> None:
     clear = await asked(admin, "decode", await sealed(OLD, NEW))
 

@@ -1,11 +1,13 @@
 """What the engine is given is encrypted, bound to its workflow, and read by whoever has the keys."""
 
+import ast
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
 import pytest
+from pydantic import SecretStr
 from temporalio.api.common.v1 import Payload
 from temporalio.client import (
     Client,
@@ -27,11 +29,12 @@ from database.pool import Pool
 from domain.errors import TicketResolvedError
 from domain.ticket import Priority, Status
 from domain.ticket_commands import AddReply, ChangeStatus, EditTicket, EscalateTicket
+from settings import ROOT, Settings
 from tests import factories
 from tests.workflows.engine_desk import EngineDesk, add_text, eventually, raw
-from tests.workflows.payload_rings import NEW, OLD, codec, payloads_in
+from tests.workflows.payload_rings import NEW, OLD, codec, payloads_in, ring
 from tests.workflows.secretive_workflow import SECRET, Child, Secretive, echo, fail
-from worker import build_worker, sandbox
+from worker import build_worker, connect_patiently, sandbox
 from workflows.client import connect, workflow_id
 from workflows.encryption import ENCODING, Encryption, PayloadError
 from workflows.guard import Guard
@@ -116,6 +119,34 @@ async def test_a_payload_of_another_workflow_is_refused() -> None:
             await decrypted(of(codec(NEW), other), sealed)
     assert await decrypted(of(codec(NEW), "ticket-7-2026-11-26T02:17:00Z"), sealed) == raw(b"mine"), "its schedule's"
     assert await decrypted(codec(NEW), sealed) == raw(b"mine"), "who knows no workflow reads by what it says"
+
+
+def calls_of_connect() -> Iterator[tuple[str, ast.Call]]:
+    """Where the product connects to the engine, but for its tests and the bench's floor, which is no part of it."""
+    for folder in ("api", "operations", "stack", "workflows", "worker.py"):
+        found = ROOT / folder
+        for file in [found] if found.is_file() else found.rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text())):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "connect":
+                    yield str(file.relative_to(ROOT)), node
+
+
+def test_whoever_connects_to_the_engine_brings_the_keys() -> None:
+    calls = list(calls_of_connect())
+    assert {"worker.py", "api/app.py", "operations/reconcile.py"} <= {file for file, _ in calls}
+    assert [file for file, call in calls if "encryption" not in {one.arg for one in call.keywords}] == []
+
+
+async def test_the_worker_has_the_keys_of_its_settings(temporal_env: WorkflowEnvironment) -> None:
+    settings = Settings(
+        temporal_address=temporal_env.client.service_client.config.target_host,
+        payload_keys=SecretStr(ring(NEW).model_dump_json()),
+    )
+
+    client = await connect_patiently(settings)
+
+    sealed = await client.data_converter.encode(["a word"])
+    assert await decrypted(codec(NEW), sealed[0]) == raw(b'"a word"')
 
 
 @pytest.fixture
@@ -302,3 +333,21 @@ async def test_a_tampered_signal_does_not_wedge_its_ticket_for_ever(stranger: Cl
         await eventually(lambda: desk.tickets.mend(ticket), lambda is_mended: is_mended)
         assert await desk.answers(ticket, factories.envelope(EscalateTicket()))
         assert (await desk.row(ticket.number)).escalation_level == 1
+
+
+async def test_a_lost_key_costs_no_ticket(stranger: Client, pool: Pool) -> None:
+    queue = f"lost-{uuid4().hex}"
+    before = await connected(stranger, codec(OLD))
+    async with build_worker(before, pool, task_queue=queue):
+        desk = EngineDesk(before, pool, queue)
+        ticket = await desk.running()
+        await desk.send(ticket, EscalateTicket())
+    after = await connected(stranger, codec(NEW))
+    async with build_worker(after, pool, task_queue=queue):
+        desk = EngineDesk(after, pool, queue)
+        await desk.handle(ticket).signal("wake_up")
+
+        await eventually(lambda: desk.tickets.mend(ticket), lambda is_mended: is_mended)
+
+        assert await desk.answers(ticket, factories.envelope(EscalateTicket()))
+        assert (await desk.row(ticket.number)).escalation_level == 2
