@@ -20,7 +20,7 @@ ENV PATH=/opt/venv/bin:$PATH \
 # A number of our own, so that a volume written by one release can be read by the next.
 RUN groupadd --gid 10001 desk \
     && useradd --uid 10001 --gid desk --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin desk \
-    && install --directory --owner=desk --group=desk --mode=0700 /keys /data
+    && install --directory --owner=desk --group=desk --mode=0700 /keys /payload-keys /data
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /app
 COPY alembic.ini settings.py worker.py ./

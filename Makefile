@@ -7,7 +7,8 @@ ARGS ?=
 PROVIDER := tests/oidc_provider/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check bench bench-sla bench-dispatch fuzz replay rehearse reconcile promote admin openapi lock rotate-token-key audit clean
+.PHONY: help up test check bench bench-sla bench-dispatch fuzz replay \
+  rehearse reconcile promote admin openapi lock rotate-token-key audit payload-key clean
 MAKEFLAGS += --no-print-directory
 
 help: ## list the targets
@@ -57,6 +58,9 @@ rotate-token-key: $(VENV)/.stamp-run ## sign tokens with a new key from now on; 
 
 audit: $(VENV)/.stamp-dev ## look for known faults in the dependencies (1: some, 2: nobody could be asked)
 	@exec $(BIN)/python -m operations.audit_dependencies
+
+payload-key: $(VENV)/.stamp-run ## add a key to those that payloads of the engine are encrypted with; new ones use it
+	@exec $(BIN)/python -m operations.payload_key $(ARGS)
 
 openapi: $(VENV)/.stamp-run ## write docs/openapi.json from the code
 	@exec $(BIN)/python -m operations.openapi

@@ -92,6 +92,9 @@ class Settings(BaseSettings):
     temporal_tls_ca_file: Path | None = None
     temporal_tls_cert_file: Path | None = None
     temporal_tls_key_file: Path | None = None
+    temporal_ui_origin: str | None = None
+    payload_keys_file: Path | None = None
+    payload_keys: SecretStr | None = None
 
     token_key_file: Path | None = None
     access_token_minutes: int = Field(default=10, ge=1, le=1440)
@@ -208,6 +211,13 @@ class Settings(BaseSettings):
     def temporal_target(self) -> str:
         """host:port of the engine in force."""
         return self.temporal_address or f"127.0.0.1:{self.temporal_port}"
+
+    @property
+    def temporal_ui_origins(self) -> list[str]:
+        """From where the Temporal Web UI asks for payloads in the clear."""
+        if self.temporal_ui_origin is not None:
+            return [self.temporal_ui_origin]
+        return [f"http://{host}:{self.temporal_ui_port}" for host in ("127.0.0.1", "localhost")]
 
     @property
     def token_key_path(self) -> Path:

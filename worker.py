@@ -61,6 +61,7 @@ from workflows.client import DEPLOYMENT, TASK_QUEUE, TicketClient, connect, ensu
 from workflows.dispatch import DispatchWorkflow
 from workflows.dispatch_client import DispatchClient
 from workflows.dispatch_relay import DispatchRelay
+from workflows.encryption import encryption
 from workflows.forecast import ForecastWorkflow
 from workflows.forecast_schedule import ensure_forecast_schedule
 from workflows.guard import Guard
@@ -177,6 +178,7 @@ async def connect_patiently(settings: Settings) -> Client:
         address = f"{settings.api_host}:{settings.worker_metrics_port}"
         runtime = Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=address)))
     api_key = settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None
+    payloads = encryption(settings.payload_keys_file, settings.payload_keys)
     client = None
     while client is None:
         try:
@@ -187,6 +189,7 @@ async def connect_patiently(settings: Settings) -> Client:
                 tls=tls_config(
                     settings.temporal_tls_ca_file, settings.temporal_tls_cert_file, settings.temporal_tls_key_file
                 ),
+                encryption=payloads,
                 runtime=runtime,
             )
         except (RuntimeError, RPCError) as error:

@@ -20,6 +20,7 @@ from api import (
     assignment,
     attachments,
     auth,
+    codec,
     hand_over,
     health,
     oidc,
@@ -53,6 +54,7 @@ from api import (
     workload_predictions,
 )
 from api.attendance import Attendance
+from api.codec import CodecCors
 from api.content_types import accepted_body
 from api.cross_origin import cross_origin
 from api.event_frames import Event
@@ -115,6 +117,7 @@ from integrations.provider_settings import ProviderSettings, read_providers
 from settings import Settings
 from workflows.agent_client import AgentClient
 from workflows.client import ForecastClient, RolloutClient, TicketClient, connect, tls_config
+from workflows.encryption import encryption
 
 GC_THRESHOLD = (100_000, 50, 100)
 """Collecting garbage less often halves the cost of a stream with thousands of clients."""
@@ -147,7 +150,8 @@ class DeskApp(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         app = AnnouncedBodyLimit(super().build_middleware_stack(), MAX_BODY_BYTES, self.max_upload_bytes)
-        app_for_pages = cross_origin(app, self.settings.cors_origins)
+        others = cross_origin(app, self.settings.cors_origins)
+        app_for_pages = CodecCors(app, others, self.settings.temporal_ui_origins)
         return SecurityHeaders(app_for_pages, is_https=self.settings.is_public_url_secure)
 
 
@@ -161,11 +165,13 @@ async def build_desk(settings: Settings, providers: Iterable[ProviderSettings]) 
     principals = Principals(CredentialStore(pool))
     feed = Feed(events, principals)
     api_key = settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None
+    payloads = encryption(settings.payload_keys_file, settings.payload_keys)
     client = await connect(
         settings.temporal_target,
         settings.temporal_namespace,
         api_key=api_key,
         tls=tls_config(settings.temporal_tls_ca_file, settings.temporal_tls_cert_file, settings.temporal_tls_key_file),
+        encryption=payloads,
         lazy=True,
     )
     keys = KeyRing(settings.token_key_path)
@@ -205,6 +211,7 @@ async def build_desk(settings: Settings, providers: Iterable[ProviderSettings]) 
         teams=TeamStore(pool),
         agents=AgentStore(pool),
         performance=PerformanceFigures(pool),
+        encryption=payloads,
         workflows=TicketClient(client, settings.command_timeout_seconds),
         rolling=RolloutClient(client, settings.command_timeout_seconds),
         forecasting=ForecastClient(client, settings.command_timeout_seconds),
@@ -273,7 +280,7 @@ def create_app(settings: Settings) -> FastAPI:
         tickets, ticket_commands, timeline, watchers, assignment, presence, shift_life, people, organisations, privacy,
         agents, hand_over, teams, sla_ledger, sla_calendars, sla_policies, sla_rollouts, sla_figures, shift_rotas,
         shift_time_off, shift_requests, shift_coverage, shift_feeds, shifts, workload, workload_plans,
-        workload_predictions, stream,
+        workload_predictions, stream, codec,
     ):  # fmt: skip
         api.include_router(part.router)
     api.include_router(attachments.router)

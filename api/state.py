@@ -54,6 +54,7 @@ from integrations.identity_provider import IdentityProvider
 from settings import Settings
 from workflows.agent_client import AgentClient
 from workflows.client import ForecastClient, RolloutClient, TicketClient
+from workflows.encryption import Encryption
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ class Desk:
     agents: AgentStore
     performance: PerformanceFigures
     workflows: TicketClient
+    encryption: Encryption | None
     rolling: RolloutClient
     forecasting: ForecastClient
     agent_workflows: AgentClient

@@ -370,6 +370,12 @@ class PasswordRefusedError(InvalidError):
     code = "password_refused"
 
 
+class PayloadUnreadableError(InvalidError):
+    """A payload of the engine is not what was encrypted, or its key is not known."""
+
+    code = "payload_unreadable"
+
+
 class UnknownReferenceError(InvalidError):
     """The command names a team, category, person or text that does not exist."""
 

@@ -15,6 +15,7 @@ from temporalio.common import SearchAttributeKey
 from operations.ending import leave
 from settings import Settings
 from workflows.client import DEPLOYMENT, connect, tls_config
+from workflows.encryption import encryption
 
 WAKES_PER_SECOND = 20.0
 """A woken workflow begins a new run; this leaves the engine most of its time for people."""
@@ -70,7 +71,13 @@ async def run(settings: Settings, build: str, per_second: float) -> list[str]:
     """Promote the build on the engine that the settings name. Returns the workflows that would not go."""
     api_key = settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None
     tls = tls_config(settings.temporal_tls_ca_file, settings.temporal_tls_cert_file, settings.temporal_tls_key_file)
-    client = await connect(settings.temporal_target, settings.temporal_namespace, api_key=api_key, tls=tls)
+    client = await connect(
+        settings.temporal_target,
+        settings.temporal_namespace,
+        api_key=api_key,
+        tls=tls,
+        encryption=encryption(settings.payload_keys_file, settings.payload_keys),
+    )
     await promote(client, build)
     print(f"Build {build} is current. Moving the workflows to it ...")
     return await move(client, build, per_second)

@@ -21,6 +21,7 @@ from domain.ticket import Ticket
 from operations.ending import leave
 from settings import Settings
 from workflows.client import EngineUnavailableError, TicketClient, WedgedWorkflowError, connect, tls_config
+from workflows.encryption import encryption
 
 T = TypeVar("T")
 Fault = Literal["missing", "different", "wedged"]
@@ -156,7 +157,13 @@ async def reconcile(settings: Settings, *, dry_run: bool) -> Findings:
     try:
         api_key = settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None
         tls = tls_config(settings.temporal_tls_ca_file, settings.temporal_tls_cert_file, settings.temporal_tls_key_file)
-        client = await connect(settings.temporal_target, settings.temporal_namespace, api_key=api_key, tls=tls)
+        client = await connect(
+            settings.temporal_target,
+            settings.temporal_namespace,
+            api_key=api_key,
+            tls=tls,
+            encryption=encryption(settings.payload_keys_file, settings.payload_keys),
+        )
         tickets = TicketClient(client, settings.command_timeout_seconds)
         return await Reconciler(TicketStore(pool), tickets, dry_run=dry_run).run()
     finally:

@@ -16,6 +16,7 @@ from stack.postgres import Postgres
 from stack.supervisor import Part, Supervisor
 from stack.temporal import HOST, NICE, Temporal
 from workflows.client import TASK_QUEUE
+from workflows.payload_keys import PayloadKeysError, payload_keys
 from workflows.search_attributes import SEARCH_ATTRIBUTES
 
 MIGRATION_SECONDS = 600.0
@@ -48,7 +49,7 @@ class System:
     async def summary(self) -> str:
         """Where everything is, for a person at a terminal."""
         settings = self._settings
-        api = f"http://{_reachable(settings.api_host)}:{settings.api_port}"
+        api = self._address()
         rows = [("API", f"{api}/api"), ("OpenAPI docs", f"{api}/docs")]
         if settings.is_temporal_embedded:
             rows.append(("Temporal Web UI", f"http://{HOST}:{settings.temporal_ui_port}"))
@@ -78,7 +79,18 @@ class System:
             ui_port=settings.temporal_ui_port,
             search_attributes=SEARCH_ATTRIBUTES,
             namespace=settings.temporal_namespace,
+            codec_endpoint=f"{self._address()}/api/codec" if self._encrypts() else None,
         )
+
+    def _address(self) -> str:
+        return f"http://{_reachable(self._settings.api_host)}:{self._settings.api_port}"
+
+    def _encrypts(self) -> bool:
+        """Raises StackError when the keys cannot be used."""
+        try:
+            return payload_keys(self._settings.payload_keys_file, self._settings.payload_keys) is not None
+        except PayloadKeysError as error:
+            raise StackError(str(error)) from error
 
     async def _start_engine_and_database(self) -> None:
         settings = self._settings

@@ -45,7 +45,8 @@ def installed_program(name: str) -> Path:
 
 class Temporal:
     """One embedded server. `search_attributes` maps names to Temporal's type names (`Keyword`, `Datetime`); a server
-    takes them into a new store only, a worker registers those that an older store lacks.
+    takes them into a new store only, a worker registers those that an older store lacks. At `codec_endpoint` its Web UI
+    has payloads decrypted.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Temporal:
         ui_port: int,
         search_attributes: Mapping[str, str],
         namespace: str = "default",
+        codec_endpoint: str | None = None,
     ) -> None:
         self._program = installed_program("temporal")
         self._store = store
@@ -63,6 +65,7 @@ class Temporal:
         self._ui_port = ui_port
         self._search_attributes = search_attributes
         self._namespace = namespace
+        self._codec_endpoint = codec_endpoint
 
     def part(self) -> Part:
         """What a supervisor needs to keep it running."""
@@ -80,6 +83,7 @@ class Temporal:
                 f"--db-filename={self._store}",
                 f"--namespace={self._namespace}",
                 *SERVER_OPTIONS,
+                *([f"--ui-codec-endpoint={self._codec_endpoint}"] if self._codec_endpoint else []),
                 *(f"--search-attribute={name}={kind}" for name, kind in self._search_attributes.items()),
             ],
             is_ready=self._is_ready,

@@ -88,8 +88,17 @@ def test_api_and_worker_can_be_many(services: dict[str, Any]) -> None:
 
 def test_replicas_share_the_key_that_signs_tokens(services: dict[str, Any]) -> None:
     assert "TOKEN_KEY_FILE=/keys/token-key.json" in DOCKERFILE
-    assert services["migrate"]["volumes"] == ["keys:/keys"]
-    assert services["api"]["volumes"] == ["keys:/keys:ro"]
+    assert "keys:/keys" in services["migrate"]["volumes"]
+    assert "keys:/keys:ro" in services["api"]["volumes"]
+
+
+def test_api_and_worker_share_the_keys_of_payloads_and_neither_can_change_them(services: dict[str, Any]) -> None:
+    for name in ("api", "worker"):
+        assert "payload-keys:/payload-keys:ro" in services[name]["volumes"]
+        assert services[name]["environment"]["PAYLOAD_KEYS_FILE"] == "${PAYLOAD_KEYS_FILE:-}", "off unless it is set"
+    assert "payload-keys:/payload-keys" in services["migrate"]["volumes"], "where a key is added"
+    assert not [volume for volume in services["worker"]["volumes"] if volume.startswith("keys:")], "it signs no tokens"
+    assert "/payload-keys" in DOCKERFILE
 
 
 @pytest.mark.parametrize("name", OURS)

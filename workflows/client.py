@@ -20,6 +20,7 @@ from temporalio.client import (
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import QueryRejectCondition, WorkflowIDConflictPolicy
+from temporalio.converter import PayloadCodec
 from temporalio.runtime import Runtime
 from temporalio.service import GrpcCompression, RetryConfig, TLSConfig
 
@@ -29,7 +30,7 @@ from domain.ids import CommandId, PersonId, TicketNumber
 from domain.ticket import Slug, Ticket
 from domain.ticket_commands import CommandEnvelope, Receipt
 from workflows.forecast import ForecastStart, ForecastWorkflow
-from workflows.payloads import DATA_CONVERTER
+from workflows.payloads import data_converter
 from workflows.search_attributes import SEARCH_ATTRIBUTES, search_attributes
 from workflows.sla_rollout import RolloutStart, RolloutWorkflow
 from workflows.ticket import TicketStart, TicketWorkflow
@@ -70,6 +71,7 @@ async def connect(
     *,
     api_key: str | None = None,
     tls: TLSConfig | None = None,
+    encryption: PayloadCodec | None = None,
     lazy: bool = False,
     runtime: Runtime | None = None,
 ) -> Client:
@@ -82,7 +84,7 @@ async def connect(
         namespace=namespace,
         api_key=api_key,
         tls=tls or bool(api_key),
-        data_converter=DATA_CONVERTER,
+        data_converter=data_converter(encryption),
         grpc_compression=GrpcCompression.NONE,
         retry_config=RetryConfig(max_elapsed_time_millis=1500, max_retries=5),
         lazy=lazy,

@@ -1,9 +1,10 @@
 """How commands, receipts and states become payloads: pydantic's JSON, by one converter for the whole process."""
 
+import dataclasses
 from typing import Self
 
 from temporalio.contrib.pydantic import PydanticPayloadConverter
-from temporalio.converter import DataConverter
+from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes, PayloadCodec
 
 
 class SharedPayloadConverter(PydanticPayloadConverter):
@@ -26,3 +27,12 @@ class SharedPayloadConverter(PydanticPayloadConverter):
 
 
 DATA_CONVERTER = DataConverter(payload_converter_class=SharedPayloadConverter)
+
+
+def data_converter(codec: PayloadCodec | None) -> DataConverter:
+    """The converter whose payloads go through a codec, and with them the words of failures."""
+    if codec is None:
+        return DATA_CONVERTER
+    return dataclasses.replace(
+        DATA_CONVERTER, payload_codec=codec, failure_converter_class=DefaultFailureConverterWithEncodedAttributes
+    )

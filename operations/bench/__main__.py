@@ -19,6 +19,7 @@ from operations.bench.figure import WIDTH, Figure, table
 from operations.bench.ground import FULL, QUICK, Ground, Size, prepared_ground
 from operations.bench.life import measure_life
 from operations.bench.openings import measure_burst, measure_openings, measure_running
+from operations.bench.payloads import measure_payloads
 from operations.bench.reads import measure_reads
 from operations.bench.streaming import measure_stream
 from operations.bench.system import BenchError
@@ -31,6 +32,7 @@ MEASURES: dict[str, Callable[[Ground], Awaitable[list[Figure]]]] = {
     "changes": measure_changes,
     "stream": measure_stream,
     "burst": measure_burst,
+    "payloads": measure_payloads,
     "reads": measure_reads,
 }
 """In this order: memory is measured on a fresh worker, lists last, among the tickets of all others."""

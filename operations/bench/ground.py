@@ -20,6 +20,7 @@ from operations.bench.system import BenchError, Stack, running_stack
 from operations.replay.desk import Desk
 from operations.replay.figures import Figures
 from workflows.client import connect
+from workflows.encryption import encryption
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 SETTLE_SECONDS = 600.0
@@ -104,7 +105,11 @@ async def prepared_ground(size: Size) -> AsyncIterator[Ground]:
         api = Api(session, stack.address)
         pool = await asyncpg.create_pool(settings.database_dsn, min_size=1, max_size=4)
         held.push_async_callback(pool.close)
-        engine = await connect(settings.temporal_target, settings.temporal_namespace)
+        engine = await connect(
+            settings.temporal_target,
+            settings.temporal_namespace,
+            encryption=encryption(settings.payload_keys_file, settings.payload_keys),
+        )
         database = await held.enter_async_context(database_floor(settings.database_dsn))
         web = await held.enter_async_context(web_floor(session, folder))
         floor = await held.enter_async_context(

@@ -24,6 +24,7 @@ from operations.replay.report import Result, report
 from operations.replay.stream import StreamReader
 from settings import Settings
 from workflows.client import connect
+from workflows.encryption import encryption
 
 MADE_INCIDENTS = 3400
 ADMIN = "admin@example.com"
@@ -108,6 +109,7 @@ async def _replay(options: argparse.Namespace, settings: Settings, plans: Sequen
         settings.temporal_target,
         settings.temporal_namespace,
         api_key=key.get_secret_value() if key else None,
+        encryption=encryption(settings.payload_keys_file, settings.payload_keys),
     )
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector) as session:
