@@ -54,6 +54,7 @@ from database.agent_connections import AgentConnectionStore
 from database.agent_lives import AgentLifeStore
 from database.agent_performance import PerformanceFigures
 from database.agents import AgentStore
+from database.audit import AuditStore
 from database.bell import BELL, Bell
 from database.dispatch import DispatchStore
 from database.events import EventLog
@@ -128,6 +129,7 @@ async def build_desk(settings: Settings) -> Desk:
     return Desk(
         settings=settings,
         pool=pool,
+        audit=AuditStore(pool),
         tickets=TicketStore(pool),
         skills=SkillStore(pool),
         dispatch=dispatch,

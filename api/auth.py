@@ -3,12 +3,13 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, status
+from fastapi import APIRouter, Request, status
 from pydantic import BaseModel, ConfigDict, EmailStr, Field, SecretStr
 
-from api.requests import IdempotencyKey, InDesk, Signed, without_password
+from api.requests import IdempotencyKey, InDesk, Signed, address_of, without_password
 from api.texts import Line, Text
 from database.people import PersonRecord
+from domain.audit import Author
 from domain.errors import InvalidCredentialsError
 from domain.ids import PersonId, command_id_for_key
 from domain.people import Role
@@ -67,17 +68,21 @@ def person_out(person: PersonRecord) -> PersonOut:
 
 
 @router.post("/register", status_code=status.HTTP_201_CREATED)
-async def register(body: Registration, desk: InDesk, key: IdempotencyKey = None) -> PersonOut:
+async def register(body: Registration, request: Request, desk: InDesk, key: IdempotencyKey = None) -> PersonOut:
     """Make an account. It is always a requester's."""
     hashed = await desk.passwords.hash(body.password.get_secret_value())
     nobody = PersonId(UUID(int=0))  # the key of somebody who is nobody yet counts for their address
     id = None if key is None else command_id_for_key(nobody, f"{body.email.lower()}:{key}")
     request_key = None if id is None else without_password(id, body)
-    return person_out(await desk.people.add(body.email, body.name, Role.REQUESTER, hashed, key=request_key))
+    return person_out(
+        await desk.people.add(
+            body.email, body.name, Role.REQUESTER, hashed, key=request_key, by=Author(address=address_of(request))
+        )
+    )
 
 
 @router.post("/login")
-async def login(body: Login, desk: InDesk) -> TokenOut:
+async def login(body: Login, request: Request, desk: InDesk) -> TokenOut:
     """Sign in with address and password. A wrong address and a wrong password get the same answer."""
     person = await desk.people.find_by_email(body.email)
     known = person.password_hash if person is not None and person.is_active else None
@@ -85,7 +90,9 @@ async def login(body: Login, desk: InDesk) -> TokenOut:
     if person is None or not is_right:
         raise InvalidCredentialsError("Address or password is wrong.")
     if fresh is not None:
-        await desk.people.set_password(person.id, fresh)
+        await desk.people.set_password(
+            person.id, fresh, Author(person.id, person.role, address_of(request), "password")
+        )
     seconds = int(desk.tokens.lifetime.total_seconds())
     return TokenOut(access_token=desk.tokens.make(person.id), expires_in_seconds=seconds, person=person_out(person))
 

@@ -14,12 +14,15 @@ from api.state import Desk
 from database.idempotency import RequestKey
 from database.people import PersonRecord
 from domain.access import Reader, ticket_scope
+from domain.audit import Author
 from domain.errors import InvalidError, TicketNotFoundError, UnauthenticatedError
 from domain.ids import CommandId, PersonId, TicketNumber, command_id_for_key
+from domain.people import Role
 from domain.ticket import Ticket
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="bearer", bearerFormat="JWT")
 Number = Annotated[TicketNumber, Path(ge=1, le=2**53, description="The ticket's number.")]
+CREDENTIAL = "access-token"
 _ETAG = re.compile(r'(?:W/)?"?(\d{1,9})"?')
 
 
@@ -60,12 +63,28 @@ async def bearer(
     """Raises UnauthenticatedError without a valid token."""
     if credentials is None:
         raise UnauthenticatedError("Sign in first: send `Authorization: Bearer <access token>`.")
-    return Bearer(*_desk(request).tokens.check(credentials.credentials))
+    bearer = Bearer(*_desk(request).tokens.check(credentials.credentials))
+    request.state.author = signed_author(request, bearer.id)  # for what may be refused from here on
+    return bearer
 
 
 async def signed_in(request: Request, bearer: Annotated[Bearer, Depends(bearer)]) -> SignedIn:
     """Raises UnauthenticatedError without a valid token of an active person."""
     return bearer.signed_in(await _desk(request).people.read(bearer.id))
+
+
+async def author(request: Request, signed: Annotated[SignedIn, Depends(signed_in)]) -> Author:
+    """As whom a change is written into the audit trail."""
+    return signed_author(request, signed.person.id, signed.person.role)
+
+
+def signed_author(request: Request, id: PersonId, role: Role | None = None) -> Author:
+    return Author(id, role, address_of(request), CREDENTIAL)
+
+
+def address_of(request: Request) -> str | None:
+    """The caller's address of the network."""
+    return None if request.client is None else request.client.host
 
 
 async def reader(signed: Annotated[SignedIn, Depends(signed_in)]) -> Reader:
@@ -172,6 +191,7 @@ async def asked(
 
 InDesk = Annotated[Desk, Depends(desk)]
 AsReader = Annotated[Reader, Depends(reader)]
+AsAuthor = Annotated[Author, Depends(author)]
 Signed = Annotated[SignedIn, Depends(signed_in)]
 Ask = Annotated[Asked, Depends(asked)]
 Key = Annotated[CommandKey, Depends(command_key)]

@@ -9,6 +9,7 @@ from api.tokens import AccessTokens
 from database.agent_lives import AgentLifeStore
 from database.agent_performance import PerformanceFigures
 from database.agents import AgentStore
+from database.audit import AuditStore
 from database.bell import Bell
 from database.dispatch import DispatchStore
 from database.events import EventLog
@@ -44,6 +45,7 @@ class Desk:
 
     settings: Settings
     pool: Pool
+    audit: AuditStore
     tickets: TicketStore
     skills: SkillStore
     dispatch: DispatchStore

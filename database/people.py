@@ -6,11 +6,13 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from database.agent_rows import OWNED
+from database.audit import authored
 from database.bell import BELL, CALL_DISPATCHERS
 from database.idempotency import RequestKey, create_once
 from database.pool import Connection, Pool
 from database.ticket_rows import SELECT, ticket_of
 from domain.access import Reader
+from domain.audit import Author
 from domain.errors import AgentOwnsTicketsError, AlreadyExistsError, NotFoundError, UnknownReferenceError
 from domain.ids import PersonId, TicketNumber
 from domain.people import Role
@@ -53,7 +55,8 @@ _SELECT_AT = f"select {_COLUMNS}, {SELECT} from people p left join tickets t on 
 _CHANGED = f"""
 with event as (
     insert into events (topic, type, at, actor_kind, actor_id, actor_role, internal, person_id, data)
-    values ('people', 'person.changed', now(), 'person', $2, $3, true, $1, '{{}}')
+    values ('people', 'person.changed', now(), case when $2::uuid is null then 'integration' else 'person' end,
+        $2, $3, true, $1, '{{}}')
 )
 select pg_notify('{BELL}', ''), {CALL_DISPATCHERS}
 """
@@ -97,6 +100,7 @@ class PeopleStore:
         key: RequestKey | None = None,
         *,
         tier: Slug = DEFAULT_TIER,
+        by: Author | None = None,
     ) -> PersonRecord:
         """Add a person. Raises AlreadyExistsError for a known address, UnknownReferenceError for an unknown team."""
 
@@ -104,7 +108,7 @@ class PeopleStore:
             return {"id": str(await insert_person(connection, email, name, role, password_hash, teams, tier))}
 
         try:
-            answer = await create_once(self._pool, key, create)
+            answer = await create_once(self._pool, key, create, by)
         except asyncpg.UniqueViolationError as error:
             raise AlreadyExistsError("Somebody with this e-mail address exists already.") from error
         found = await self.read(PersonId(UUID(answer["id"])))
@@ -115,7 +119,7 @@ class PeopleStore:
     async def change(
         self,
         person: PersonId,
-        by: Reader,
+        by: Author,
         *,
         name: str | None = None,
         role: Role | None = None,
@@ -125,7 +129,7 @@ class PeopleStore:
         leaves_tickets: bool = False,
     ) -> PersonRecord:
         """Change what is given, as `change_person` does."""
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with authored(self._pool, by) as connection:
             await lock_agent(connection, person)
             await change_person(
                 connection,
@@ -143,10 +147,11 @@ class PeopleStore:
             raise NotFoundError("There is no such person.")
         return _person(row)
 
-    async def set_password(self, person: PersonId, password_hash: str) -> None:
-        await self._pool.execute(
-            "update people set password_hash = $2, updated_at = now() where id = $1", person, password_hash
-        )
+    async def set_password(self, person: PersonId, password_hash: str, by: Author) -> None:
+        async with authored(self._pool, by) as connection:
+            await connection.execute(
+                "update people set password_hash = $2, updated_at = now() where id = $1", person, password_hash
+            )
 
 
 class CategoryStore:
@@ -160,7 +165,7 @@ class CategoryStore:
         rows = await self._pool.fetch("select slug, name from categories order by slug")
         return [NamedSlug(*row.values()) for row in rows]
 
-    async def add(self, slug: Slug, name: str, key: RequestKey | None = None) -> NamedSlug:
+    async def add(self, slug: Slug, name: str, by: Author, key: RequestKey | None = None) -> NamedSlug:
         """Raises AlreadyExistsError for a known slug."""
 
         async def create(connection: Connection) -> dict[str, Any]:
@@ -168,7 +173,7 @@ class CategoryStore:
             return {"slug": slug}
 
         try:
-            await create_once(self._pool, key, create)
+            await create_once(self._pool, key, create, by)
         except asyncpg.UniqueViolationError as error:
             raise AlreadyExistsError(f"{slug} exists already.") from error
         return NamedSlug(slug, name)
@@ -207,7 +212,7 @@ async def lock_agent(connection: Connection, person: PersonId) -> None:
 async def change_person(
     connection: Connection,
     person: PersonId,
-    by: Reader,
+    by: Author,
     *,
     name: str | None = None,
     role: Role | None = None,
@@ -236,12 +241,14 @@ async def change_person(
     if (is_active is False or role is Role.REQUESTER) and not leaves_tickets:
         await check_owns_nothing(connection, person)
     if teams is not None:
-        await connection.execute("delete from team_members where person_id = $1", person)
+        await connection.execute(
+            "delete from team_members where person_id = $1 and team <> all($2::text[])", person, list(teams)
+        )
         await _set_teams(connection, person, teams)
     await tell_person_changed(connection, person, by)
 
 
-async def tell_person_changed(connection: Connection, person: PersonId, by: Reader) -> None:
+async def tell_person_changed(connection: Connection, person: PersonId, by: Author) -> None:
     """Write down within the caller's transaction that somebody changed: open streams follow their rights, and whoever
     dispatches looks again."""
     await connection.execute(_CHANGED, person, by.id, by.role)
@@ -263,7 +270,8 @@ async def check_owns_nothing(connection: Connection, person: PersonId) -> None:
 async def _set_teams(connection: Connection, person: PersonId, teams: tuple[Slug, ...]) -> None:
     try:
         await connection.executemany(
-            "insert into team_members (person_id, team) values ($1, $2)", [(person, team) for team in set(teams)]
+            "insert into team_members (person_id, team) values ($1, $2) on conflict do nothing",
+            [(person, team) for team in sorted(set(teams))],
         )
     except asyncpg.ForeignKeyViolationError as error:
         raise UnknownReferenceError("There is no such team.") from error
