@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check bench bench-sla bench-dispatch replay rehearse reconcile promote admin openapi lock clean
+.PHONY: help up test check bench bench-sla bench-dispatch replay rehearse reconcile promote admin verify-audit openapi lock clean
 MAKEFLAGS += --no-print-directory
 
 help: ## list the targets
@@ -46,6 +46,9 @@ promote: $(VENV)/.stamp-run ## make a build of the worker the current one and mo
 
 admin: $(VENV)/.stamp-run ## make somebody an admin (EMAIL=ada@example.org NAME="Ada"; asks for a new person's password)
 	@exec $(BIN)/python -m operations.admin "$(EMAIL)" $(if $(NAME),--name "$(NAME)")
+
+verify-audit: $(VENV)/.stamp-run ## look whether the audit trail is as it was written (HEAD=... one that was printed earlier)
+	@exec $(BIN)/python -m operations.verify_audit $(if $(HEAD),--head "$(HEAD)") $(ARGS)
 
 openapi: $(VENV)/.stamp-run ## write docs/openapi.json from the code
 	@exec $(BIN)/python -m operations.openapi

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from api import (
     agents,
     assignment,
+    audit,
     auth,
     hand_over,
     health,
@@ -48,6 +49,8 @@ from api.feed import Feed
 from api.middleware import AnnouncedBodyLimit, Metrics
 from api.passwords import Passwords
 from api.problems import Problem, install
+from api.refusals import Refusals
+from api.refused_requests import tell_refusal
 from api.state import Desk
 from api.tokens import AccessTokens, load_or_make_key
 from database.agent_connections import AgentConnectionStore
@@ -113,7 +116,7 @@ async def build_desk(settings: Settings) -> Desk:
     """The process's parts. None of them needs the database or the engine to be up yet."""
     pool = await open_pool(settings.database_dsn, settings.database_pool_size)
     events, people_store, terms = EventLog(pool), PeopleStore(pool), SlaTermsStore(pool)
-    shifts = ShiftStore(pool)
+    shifts, trail = ShiftStore(pool), AuditStore(pool)
     dispatch = DispatchStore(pool, shifts, terms)
     feed = Feed(events, people_store)
     api_key = settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None
@@ -129,7 +132,8 @@ async def build_desk(settings: Settings) -> Desk:
     return Desk(
         settings=settings,
         pool=pool,
-        audit=AuditStore(pool),
+        audit=trail,
+        refusals=Refusals(trail),
         tickets=TicketStore(pool),
         skills=SkillStore(pool),
         dispatch=dispatch,
@@ -176,13 +180,14 @@ def create_app(settings: Settings) -> FastAPI:
         gc.set_threshold(*GC_THRESHOLD)
         desk = await build_desk(settings)
         app.state.desk = desk
-        running = [asyncio.create_task(part.run()) for part in (desk.feed, desk.bell, desk.attendance)]
+        running = [asyncio.create_task(part.run()) for part in (desk.feed, desk.bell, desk.attendance, desk.refusals)]
         yield
         desk.feed.drain()
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         await desk.attendance.leave()
+        await desk.refusals.write_counts(all_of_them=True)
         await desk.pool.close()
 
     app = DeskApp(
@@ -197,14 +202,14 @@ def create_app(settings: Settings) -> FastAPI:
         swagger_ui_oauth2_redirect_url=None,
         redoc_url=None,
     )
-    install(app)
+    install(app, tell_refusal)
     patch_fastapi(app, docs_url="/docs")  # from our own address: the page works without the internet
     app.add_middleware(Metrics)
     api = APIRouter(prefix="/api", responses=PROBLEMS)
     for part in (
         tickets, ticket_commands, timeline, assignment, auth, presence, shift_life, people, agents, hand_over, teams,
         sla_ledger, sla_calendars, sla_policies, sla_rollouts, sla_figures, shift_rotas, shift_time_off, shift_requests,
-        shift_coverage, shift_feeds, shifts, workload, workload_plans, workload_predictions, stream,
+        shift_coverage, shift_feeds, shifts, workload, workload_plans, workload_predictions, audit, stream,
     ):  # fmt: skip
         api.include_router(part.router)
     app.include_router(api)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from api.attendance import Attendance
 from api.feed import Feed
 from api.passwords import Passwords
+from api.refusals import Refusals
 from api.tokens import AccessTokens
 from database.agent_lives import AgentLifeStore
 from database.agent_performance import PerformanceFigures
@@ -46,6 +47,7 @@ class Desk:
     settings: Settings
     pool: Pool
     audit: AuditStore
+    refusals: Refusals
     tickets: TicketStore
     skills: SkillStore
     dispatch: DispatchStore

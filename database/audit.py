@@ -19,7 +19,7 @@ from domain.ids import PersonId
 _NOTE = "select audit_write($1, $2, $3, null, $4::jsonb, $5::jsonb)"
 _PAGE = """
 select e.number, e.at, e.author_id, e.author_role, e.credential, e.action, e.subject_kind, e.subject_id,
-    e.before, e.after, cardinality(e.personal_hashes) as parts,
+    e.before, e.after, e.hash, cardinality(e.personal_hashes) as parts,
     (select jsonb_agg(jsonb_build_object('person_id', p.person_id, 'data', p.data) order by p.place)
         from audit_personal p where p.number = e.number) as personal
 from audit_entries e
@@ -74,6 +74,7 @@ class AuditEntry(NamedTuple):
     personal: tuple[PersonalPart, ...]
     erased: int
     """How many personal parts it had that are gone."""
+    hash: bytes
 
 
 @asynccontextmanager
@@ -185,6 +186,7 @@ def _entry(row: asyncpg.Record) -> AuditEntry:
         after=None if row["after"] is None else json.loads(row["after"]),
         personal=tuple(PersonalPart(_person(part["person_id"]), part["data"]) for part in parts),
         erased=row["parts"] - len(parts),
+        hash=row["hash"],
     )
 
 
