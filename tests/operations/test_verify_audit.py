@@ -1,5 +1,8 @@
 """Whoever changes or removes what is in the audit trail is found out; whoever erases a person breaks nothing."""
 
+import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -9,7 +12,7 @@ from database.audit import AuditStore
 from database.pool import Pool, open_pool
 from domain.audit import Author, Head, PersonalPart
 from operations.verify_audit import Verification, head_of, run, verify
-from settings import Settings
+from settings import ROOT, Settings
 from tests.factories import ADMIN, AGENT, author, store_desk
 
 BY_ADMIN = author(ADMIN)
@@ -151,3 +154,22 @@ def test_what_is_no_head_is_refused(text: str) -> None:
 async def test_the_database_is_the_one_that_the_settings_name(pool: Pool, database_dsn: str) -> None:
     found = await run(Settings(database_url=database_dsn), None)
     assert found.head == await AuditStore(pool).head()
+
+
+async def test_the_command_ends_with_the_verdict(pool: Pool, database_dsn: str) -> None:
+    async def ended(*arguments: str) -> tuple[int | None, str]:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "operations.verify_audit", *arguments),
+            cwd=ROOT,
+            env={**os.environ, "DATABASE_URL": database_dsn},
+            stdout=asyncio.subprocess.PIPE,
+        )
+        output, _ = await process.communicate()
+        return process.returncode, output.decode()
+
+    head = await AuditStore(pool).head()
+    noted = f"{head.number}:{head.hash.hex()}"
+    code, told = await ended("--head", noted)
+    assert (code, noted in told) == (0, True)
+    code, told = await ended("--head", f"{head.number}:{'00' * 32}")
+    assert (code, f"Entry {head.number} is not the one that was noted" in told) == (1, True)
