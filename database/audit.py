@@ -118,8 +118,9 @@ class AuditStore:
         return [_entry(row) for row in rows]
 
     async def erase(self, person: PersonId) -> int:
-        """Delete all that entries know of a person but their id. Returns how many parts; the chain stays whole."""
-        return _count(await self._pool.execute("delete from audit_personal where person_id = $1", person))
+        """As `erase`, in a transaction of its own."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            return await erase(connection, person)
 
     async def forget_personal(self, before: datetime) -> int:
         """Delete the personal parts of entries from before a moment. Returns how many; the chain stays whole."""
@@ -169,6 +170,17 @@ async def note(
         json.dumps(parts, default=str),
     )
     return number
+
+
+async def erase(connection: Connection, person: PersonId) -> int:
+    """Delete all that entries know of a person but their id, within the caller's transaction. Returns how many parts;
+    the chain stays whole.
+
+    What this transaction changed of the person before is told by entries that are written now, and erased with the
+    others. Best its last statement: other writers wait from here on until it ends.
+    """
+    await connection.execute("set constraints all immediate")
+    return _count(await connection.execute("delete from audit_personal where person_id = $1", person))
 
 
 def _entry(row: asyncpg.Record) -> AuditEntry:

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from database.audit import AuditEntry, AuditFilter, AuditStore, authored, name_author
+from database.audit import AuditEntry, AuditFilter, AuditStore, authored, erase, name_author, note
 from database.pool import Pool, open_pool
 from domain.audit import FIRST_HASH, Author, PersonalPart, hash_of, hash_of_part
 from domain.people import Role
@@ -176,6 +176,18 @@ async def test_erasing_a_person_leaves_the_entries_and_the_other_persons_parts(a
     assert after.number == entry.number
     assert (after.personal, after.erased) == (entry.personal[1:], 1)
     assert hash_of((await audit.chain(entry.number - 1, 1))[0]) == (await audit.head()).hash
+
+
+async def test_a_name_that_is_taken_away_while_erasing_does_not_come_back(audit: AuditStore, pool: Pool) -> None:
+    """The entry of the change knows the name that was; it is written only when the transaction ends."""
+    async with authored(pool, BY_ADMIN) as connection:
+        await connection.execute("update people set name = 'Erased', email = id::text where id = $1", AGENT)
+        assert await erase(connection, AGENT) == 2
+        await note(connection, "person.erased", "person", str(AGENT))
+
+    erased, changed = await audit.page(AuditFilter(), 2)
+    assert (erased.action, changed.action, changed.erased) == ("person.erased", "person.changed", 1)
+    assert changed.personal == erased.personal == (PersonalPart(ADMIN, {"address": "192.0.2.7"}),)
 
 
 async def test_personal_parts_are_forgotten_by_age(audit: AuditStore) -> None:
