@@ -7,8 +7,8 @@ ARGS ?=
 PROVIDER := tests/oidc_provider/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check bench bench-sla bench-dispatch fuzz replay \
-  rehearse reconcile promote admin openapi lock rotate-token-key audit payload-key clean
+.PHONY: help up test check bench bench-sla bench-dispatch fuzz replay rehearse \
+  reconcile promote admin openapi lock rotate-token-key audit payload-key verify-audit clean
 MAKEFLAGS += --no-print-directory
 
 help: ## list the targets
@@ -61,6 +61,8 @@ audit: $(VENV)/.stamp-dev ## look for known faults in the dependencies (1: some,
 
 payload-key: $(VENV)/.stamp-run ## add a key to those that payloads of the engine are encrypted with; new ones use it
 	@exec $(BIN)/python -m operations.payload_key $(ARGS)
+verify-audit: $(VENV)/.stamp-run ## look whether the audit trail is as it was written (HEAD=... one that was printed earlier)
+	@exec $(BIN)/python -m operations.verify_audit $(if $(HEAD),--head "$(HEAD)") $(ARGS)
 
 openapi: $(VENV)/.stamp-run ## write docs/openapi.json from the code
 	@exec $(BIN)/python -m operations.openapi

@@ -6,7 +6,7 @@ from fastapi import APIRouter, BackgroundTasks, Request, status
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth import MailPromised, Password
-from api.requests import InDesk, Signed
+from api.requests import AsAuthor, InDesk, Signed
 from api.sign_in import OldPassword, is_password_right
 from api.signed_links import SignedLinks
 from api.state import Desk
@@ -44,14 +44,16 @@ class EmailVerification(BaseModel):
 
 
 @router.post("/change-password", status_code=status.HTTP_204_NO_CONTENT)
-async def change_password(body: PasswordChange, desk: InDesk, request: Request, signed: Signed) -> None:
+async def change_password(
+    body: PasswordChange, desk: InDesk, request: Request, signed: Signed, author: AsAuthor
+) -> None:
     """Set another password. All other sessions end, and a mail tells so."""
     person = signed.person
     if not await is_password_right(desk, request, person.email, person, body.old_password.get_secret_value()):
         raise InvalidCredentialsError("The old password is wrong.")
     desk.passwords.check(body.password.get_secret_value(), person.email)
     hashed = await desk.passwords.hash(body.password.get_secret_value())
-    await desk.accounts.change_password(person.id, hashed, signed.principal.credential.id)
+    await desk.accounts.change_password(person.id, hashed, signed.principal.credential.id, author)
     desk.principals.forget(person.id)
 
 

@@ -23,7 +23,7 @@ from api.agent_models import (
     skills_out,
 )
 from api.handing_back import LeftTickets, return_tickets
-from api.requests import AsReader, Expected, InDesk, Key, without_password
+from api.requests import AsAuthor, AsReader, Expected, InDesk, Key, without_password
 from api.state import Desk
 from api.ticket_models import TicketPageOut, spoken_ticket
 from database.agent_rows import AgentRecord
@@ -67,7 +67,9 @@ async def list_agents(
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)
-async def add_agent(body: NewAgent, desk: InDesk, reader: AsReader, key: Key, response: Response) -> AgentOut:
+async def add_agent(
+    body: NewAgent, desk: InDesk, reader: AsReader, author: AsAuthor, key: Key, response: Response
+) -> AgentOut:
     """Add somebody to the desk; for admins."""
     check_admin(reader)
     plan, levels = plan_of(body), _levels(body.skills)
@@ -75,7 +77,7 @@ async def add_agent(body: NewAgent, desk: InDesk, reader: AsReader, key: Key, re
     hashed = await desk.passwords.hash(body.password.get_secret_value())
     joining = Joining(body.email, body.name, Role(body.role), hashed)
     request_key = without_password(key.id, body) if key.is_given else None
-    agent = await desk.agents.add(joining, plan, levels, reader, request_key)
+    agent = await desk.agents.add(joining, plan, levels, author, request_key)
     response.headers["Location"] = f"/api/agents/{agent.id}"
     return await _answer(desk, agent, response)
 
@@ -100,6 +102,7 @@ async def edit_agent(
     body: AgentEdit,
     desk: InDesk,
     reader: AsReader,
+    author: AsAuthor,
     expected: Expected,
     response: Response,
     tickets: LeftTickets = None,
@@ -114,7 +117,7 @@ async def edit_agent(
         check_admin(reader)
     agent = PersonId(person)
     returns = tickets is not None and body.is_active is False
-    changed = await desk.agents.change(agent, change_of(body, leaves_tickets=returns), reader, expected)
+    changed = await desk.agents.change(agent, change_of(body, leaves_tickets=returns), author, expected)
     desk.principals.forget(agent)
     if returns:
         await return_tickets(desk, reader, agent)
@@ -129,11 +132,11 @@ async def get_skills(person: UUID, desk: InDesk, reader: AsReader) -> SkillsOut:
 
 
 @router.put("/{person}/skills")
-async def set_skills(person: UUID, body: Skills, desk: InDesk, reader: AsReader) -> SkillsOut:
+async def set_skills(person: UUID, body: Skills, desk: InDesk, reader: AsReader, author: AsAuthor) -> SkillsOut:
     """Make these all of somebody's skills; for supervisors."""
     check_supervisor(reader)
     levels = _levels(body.items)
-    await desk.skills.set(PersonId(person), levels, reader)
+    await desk.skills.set(PersonId(person), levels, author)
     return skills_out(levels)
 
 

@@ -19,6 +19,7 @@ from api import (
     agents,
     assignment,
     attachments,
+    audit,
     auth,
     codec,
     hand_over,
@@ -65,6 +66,8 @@ from api.middleware import AnnouncedBodyLimit, Metrics
 from api.passwords import Passwords
 from api.principals import Principals
 from api.problems import Problem, install
+from api.refusals import Refusals
+from api.refused_requests import tell_refusal
 from api.security_headers import SecurityHeaders
 from api.state import Desk
 from api.token_keys import KeyRing
@@ -76,6 +79,7 @@ from database.agent_lives import AgentLifeStore
 from database.agent_performance import PerformanceFigures
 from database.agents import AgentStore
 from database.attachments import AttachmentStore
+from database.audit import AuditStore
 from database.bell import ACCESS_BELL, BELL, Bell
 from database.credentials import CredentialStore
 from database.dispatch import DispatchStore
@@ -159,7 +163,7 @@ async def build_desk(settings: Settings, providers: Iterable[ProviderSettings]) 
     """The process's parts. None of them needs the database or the engine to be up yet."""
     pool = await open_pool(settings.database_dsn, settings.database_pool_size)
     events, people_store, terms = EventLog(pool), PeopleStore(pool), SlaTermsStore(pool)
-    shifts = ShiftStore(pool)
+    shifts, trail = ShiftStore(pool), AuditStore(pool)
     dispatch = DispatchStore(pool, shifts, terms)
     erasing = ErasureStore(pool)
     principals = Principals(CredentialStore(pool))
@@ -181,6 +185,8 @@ async def build_desk(settings: Settings, providers: Iterable[ProviderSettings]) 
     return Desk(
         settings=settings,
         pool=pool,
+        audit=trail,
+        refusals=Refusals(trail),
         tickets=TicketStore(pool),
         attachments=AttachmentStore(pool),
         uploads=Uploads(settings.attachment_max_bytes),
@@ -248,13 +254,14 @@ def create_app(settings: Settings) -> FastAPI:
         gc.set_threshold(*GC_THRESHOLD)
         desk = await build_desk(settings, providers)
         app.state.desk = desk
-        running = [asyncio.create_task(part.run()) for part in (desk.feed, desk.bell, desk.attendance)]
+        running = [asyncio.create_task(part.run()) for part in (desk.feed, desk.bell, desk.attendance, desk.refusals)]
         yield
         desk.feed.drain()
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         await desk.attendance.leave()
+        await desk.refusals.write_counts(all_of_them=True)
         await desk.pool.close()
 
     app = DeskApp(
@@ -271,7 +278,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.settings = settings
     app.max_upload_bytes = settings.attachment_max_bytes + FRAME_BYTES
-    install(app)
+    install(app, tell_refusal)
     patch_fastapi(app, docs_url="/docs")  # from our own address: the page works without the internet
     app.add_middleware(Metrics)
     api = APIRouter(prefix="/api", responses=PROBLEMS, dependencies=[Depends(accepted_body)])
@@ -280,7 +287,7 @@ def create_app(settings: Settings) -> FastAPI:
         tickets, ticket_commands, timeline, watchers, assignment, presence, shift_life, people, organisations, privacy,
         agents, hand_over, teams, sla_ledger, sla_calendars, sla_policies, sla_rollouts, sla_figures, shift_rotas,
         shift_time_off, shift_requests, shift_coverage, shift_feeds, shifts, workload, workload_plans,
-        workload_predictions, stream, codec,
+        workload_predictions, audit, stream, codec,
     ):  # fmt: skip
         api.include_router(part.router)
     api.include_router(attachments.router)

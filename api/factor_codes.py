@@ -11,6 +11,7 @@ import pyotp
 from api.factor_cipher import FactorCipher
 from database.refresh_tokens import digest
 from database.second_factors import FactorRecord, SecondFactorStore
+from domain.audit import Author
 from domain.errors import ConflictError, SecondFactorInvalidError
 from domain.ids import PersonId
 
@@ -45,7 +46,7 @@ class SecondFactors:
             raise ConflictError("There is a second factor already; remove it first.")
         return NewFactor(secret, pyotp.TOTP(secret).provisioning_uri(name=email, issuer_name=ISSUER))
 
-    async def confirm(self, person: PersonId, code: str, now: datetime) -> list[str]:
+    async def confirm(self, person: PersonId, code: str, now: datetime, by: Author) -> list[str]:
         """Put the factor in force by its first code; its recovery codes, which are shown only now.
 
         Raises ConflictError when none waits, SecondFactorInvalidError for a wrong code.
@@ -57,7 +58,8 @@ class SecondFactors:
         if step is None:
             raise SecondFactorInvalidError("The code is wrong, or too old.")
         codes = [_new_recovery_code() for _ in range(RECOVERY_CODES)]
-        if not await self._store.confirm(person, factor.secret, step, [digest(_plain(one)) for one in codes]):
+        digests = [digest(_plain(one)) for one in codes]
+        if not await self._store.confirm(person, factor.secret, step, digests, by):
             raise ConflictError("No second factor waits to be confirmed.")
         return codes
 
@@ -71,9 +73,9 @@ class SecondFactors:
         if not is_taken:
             raise SecondFactorInvalidError("The code is wrong, too old, or was used already.")
 
-    async def remove(self, person: PersonId) -> bool:
+    async def remove(self, person: PersonId, by: Author) -> bool:
         """Whether there was one."""
-        return await self._store.remove(person)
+        return await self._store.remove(person, by)
 
 
 def matching_step(secret: str, code: str, now: datetime) -> int | None:

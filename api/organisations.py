@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, status
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from api.auth import Name
-from api.requests import AsReader, InDesk, Key
+from api.requests import AsAuthor, AsReader, InDesk, Key
 from database.organisations import OrganisationRecord
 from domain.ticket import Slug
 
@@ -59,17 +59,17 @@ async def list_organisations(desk: InDesk, reader: AsReader) -> OrganisationsOut
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)
-async def add_organisation(body: NewOrganisation, desk: InDesk, key: Key) -> OrganisationOut:
+async def add_organisation(body: NewOrganisation, desk: InDesk, key: Key, author: AsAuthor) -> OrganisationOut:
     """Add an organisation; for admins."""
-    return _out(await desk.organisations.add(body.slug, body.name, body.domains, key.request_key))
+    return _out(await desk.organisations.add(body.slug, body.name, body.domains, author, key.request_key))
 
 
 @router.patch("/{organisation}")
 async def edit_organisation(
-    organisation: Annotated[Slug, Path()], body: OrganisationEdit, desk: InDesk, reader: AsReader
+    organisation: Annotated[Slug, Path()], body: OrganisationEdit, desk: InDesk, author: AsAuthor
 ) -> OrganisationOut:
     """Change what is named; for admins. People who belong to it stay in it, whatever their address."""
-    return _out(await desk.organisations.change(organisation, body.name, body.domains))
+    return _out(await desk.organisations.change(organisation, body.name, body.domains, author))
 
 
 def _out(organisation: OrganisationRecord) -> OrganisationOut:

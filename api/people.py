@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.agent_models import Teams
 from api.auth import Email, Name, Password, PersonOut, person_out
 from api.handing_back import LeftTickets, return_tickets
-from api.requests import AsReader, InDesk, Key, without_password
+from api.requests import AsAuthor, AsReader, InDesk, Key, without_password
 from database.people import DEFAULT_TIER, NamedSlug, PersonRecord
 from domain.access import check_admin
 from domain.errors import InvalidError
@@ -92,7 +92,7 @@ async def list_users(
 
 
 @router.post("/users", tags=["users"], status_code=status.HTTP_201_CREATED)
-async def add_user(body: NewPerson, desk: InDesk, reader: AsReader, key: Key) -> UserOut:
+async def add_user(body: NewPerson, desk: InDesk, reader: AsReader, author: AsAuthor, key: Key) -> UserOut:
     """Add a person; for admins."""
     check_admin(reader)
     desk.passwords.check(body.password.get_secret_value(), body.email)
@@ -108,13 +108,14 @@ async def add_user(body: NewPerson, desk: InDesk, reader: AsReader, key: Key) ->
         tier=body.tier,
         organisation=body.organisation,
         sees_organisation=body.sees_organisation,
+        by=author,
     )
     return _user_out(person)
 
 
 @router.patch("/users/{person}", tags=["users"])
 async def edit_user(
-    person: UUID, body: PersonEdit, desk: InDesk, reader: AsReader, tickets: LeftTickets = None
+    person: UUID, body: PersonEdit, desk: InDesk, reader: AsReader, author: AsAuthor, tickets: LeftTickets = None
 ) -> UserOut:
     """Change what is named of a person; for admins. It takes effect at once, on open streams too.
 
@@ -124,7 +125,7 @@ async def edit_user(
     returns = tickets is not None and (body.is_active is False or body.role is Role.REQUESTER)
     changed = await desk.people.change(
         PersonId(person),
-        reader,
+        author,
         name=body.name,
         role=body.role,
         is_active=body.is_active,
@@ -147,10 +148,10 @@ async def list_categories(desk: InDesk, reader: AsReader) -> NamedSlugsOut:
 
 
 @router.post("/categories", tags=["categories"], status_code=status.HTTP_201_CREATED)
-async def add_category(body: NewNamedSlug, desk: InDesk, reader: AsReader, key: Key) -> NamedSlugOut:
+async def add_category(body: NewNamedSlug, desk: InDesk, reader: AsReader, author: AsAuthor, key: Key) -> NamedSlugOut:
     """Add a category; for admins."""
     check_admin(reader)
-    category = await desk.categories.add(body.slug, body.name, key.request_key)
+    category = await desk.categories.add(body.slug, body.name, author, key.request_key)
     return NamedSlugOut(slug=category.slug, name=category.name)
 
 

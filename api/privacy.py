@@ -12,8 +12,9 @@ from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.requests import AsReader, InDesk
+from api.requests import AsAuthor, AsReader, InDesk
 from api.state import Desk
+from domain.audit import Author
 from domain.errors import InvalidError, NotFoundError
 from domain.ids import PersonId
 from domain.retention import RETENTION, SHORTEST_DAYS, RetentionKind
@@ -53,22 +54,22 @@ class RetentionsOut(BaseModel):
 
 
 @router.get("/users/{person}/export", response_class=StreamingResponse, responses=ZIP)
-async def export_person(person: UUID, desk: InDesk, reader: AsReader) -> StreamingResponse:
+async def export_person(person: UUID, desk: InDesk, author: AsAuthor) -> StreamingResponse:
     """Everything that is kept about a person, as a ZIP of JSON files; for admins."""
-    return await _export(desk, PersonId(person))
+    return await _export(desk, PersonId(person), author)
 
 
 @router.get("/auth/export", response_class=StreamingResponse, responses=ZIP)
-async def export_own(desk: InDesk, reader: AsReader) -> StreamingResponse:
+async def export_own(desk: InDesk, reader: AsReader, author: AsAuthor) -> StreamingResponse:
     """Everything that is kept about you, as a ZIP of JSON files."""
-    return await _export(desk, reader.id)
+    return await _export(desk, reader.id, author)
 
 
 @router.post("/users/{person}/erase")
-async def erase_person(person: UUID, desk: InDesk, reader: AsReader) -> ErasureOut:
+async def erase_person(person: UUID, desk: InDesk, author: AsAuthor) -> ErasureOut:
     """Take away everything that tells who somebody was: name, address, sign-in, and every word they wrote; others'
     words lose their name and address. Counts and moments stay. It cannot be undone; for admins."""
-    done = await desk.erasing.erase(PersonId(person), reader)
+    done = await desk.erasing.erase(PersonId(person), author)
     desk.principals.forget(done.person)
     return ErasureOut(person=done.person, erased_at=done.erased_at, mentions=done.mentions)
 
@@ -80,12 +81,12 @@ async def list_retention(desk: InDesk, reader: AsReader) -> RetentionsOut:
 
 
 @router.put("/retention/{kind}")
-async def set_retention(kind: RetentionKind, body: RetentionEdit, desk: InDesk, reader: AsReader) -> RetentionsOut:
+async def set_retention(kind: RetentionKind, body: RetentionEdit, desk: InDesk, author: AsAuthor) -> RetentionsOut:
     """Keep what is of this kind for so many days; for admins. It is applied every night."""
     shortest = SHORTEST_DAYS.get(kind, 1)
     if body.days is not None and body.days < shortest:
         raise InvalidError(f"{kind} are kept for {shortest} days at least.")
-    await desk.retention.choose(kind, body.days)
+    await desk.retention.choose(kind, body.days, author)
     return await _retention(desk)
 
 
@@ -104,10 +105,11 @@ async def _retention(desk: Desk) -> RetentionsOut:
     )
 
 
-async def _export(desk: Desk, person: PersonId) -> StreamingResponse:
+async def _export(desk: Desk, person: PersonId, author: Author) -> StreamingResponse:
     """Raises NotFoundError."""
     if await desk.people.read(person) is None:
         raise NotFoundError("There is no such person.")
+    await desk.audit.note(author, "person.exported", "person", str(person))
     file = tempfile.TemporaryFile()  # noqa: SIM115  it is closed when the answer is sent
     try:
         await _write(desk, person, file)

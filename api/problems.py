@@ -1,7 +1,7 @@
 """Every refusal and fault as `application/problem+json` (RFC 9457), by one table."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -86,8 +86,13 @@ def status_of(error: errors.DomainError) -> int:
     raise LookupError(f"{type(error).__name__} belongs to no family")
 
 
-def install(app: FastAPI) -> None:
-    """Make the app answer every error this way."""
+async def _tell_nobody(request: Request, status: int, code: str) -> None:
+    """Nobody wants to know what was refused."""
+
+
+def install(app: FastAPI, tell_refusal: Callable[[Request, int, str], Awaitable[None]] = _tell_nobody) -> None:
+    """Make the app answer every error this way. What is refused is told by status and code before it is answered."""
+    app.state.tell_refusal = tell_refusal
     app.add_exception_handler(errors.DomainError, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _http)
@@ -101,6 +106,7 @@ def install(app: FastAPI) -> None:
 async def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, errors.DomainError)
     status = status_of(error)
+    await request.app.state.tell_refusal(request, status, error.code)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     if status == 503:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
@@ -127,6 +133,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
         return problem(422, "malformed_body", "The body cannot be read as what it says it is.")
     phrase = HTTPStatus(error.status_code).phrase
     code = phrase.lower().replace(" ", "_").replace("-", "_")
+    await request.app.state.tell_refusal(request, error.status_code, code)
     return problem(error.status_code, code, error.detail or phrase, headers=error.headers or {})
 
 

@@ -17,6 +17,7 @@ from database.credentials import CredentialId, Principal
 from database.idempotency import RequestKey
 from database.people import PersonRecord
 from domain.access import Audience, Reader, check_permission, ticket_scope
+from domain.audit import Author
 from domain.errors import InvalidError, TicketNotFoundError, UnauthenticatedError
 from domain.ids import CommandId, PersonId, TicketNumber, command_id_for_key
 from domain.ticket import Ticket
@@ -99,6 +100,7 @@ async def signed_in(request: Request, presented: Annotated[Presented, Depends(pr
     if principal is None or not presented.proves(principal) or not principal.is_good(datetime.now(UTC)):
         raise UnauthenticatedError("This sign-in is not valid any more.")
     reader = principal.reader
+    request.state.author = _author(request, principal)  # for what may be refused from here on
     check_permission(reader, request.scope["route"].name)
     until = presented.until if principal.expires_at is None else min(presented.until, principal.expires_at)
     return SignedIn(principal, reader, until)
@@ -107,6 +109,20 @@ async def signed_in(request: Request, presented: Annotated[Presented, Depends(pr
 def header_text(request: Request, name: str) -> str:
     """A header as a text that can be stored; empty when there is none."""
     return request.headers.get(name, "").replace("\0", "")
+
+
+async def author(request: Request, signed: Annotated[SignedIn, Depends(signed_in)]) -> Author:
+    """As whom a change is written into the audit trail."""
+    return _author(request, signed.principal)
+
+
+def _author(request: Request, principal: Principal) -> Author:
+    return Author(principal.person.id, principal.person.role, address_of(request), str(principal.credential))
+
+
+def address_of(request: Request) -> str | None:
+    """The caller's address of the network."""
+    return None if request.client is None else request.client.host
 
 
 async def reader(signed: Annotated[SignedIn, Depends(signed_in)]) -> Reader:
@@ -230,6 +246,7 @@ async def asked(
 
 InDesk = Annotated[Desk, Depends(desk)]
 AsReader = Annotated[Reader, Depends(reader)]
+AsAuthor = Annotated[Author, Depends(author)]
 Signed = Annotated[SignedIn, Depends(signed_in)]
 Ask = Annotated[Asked, Depends(asked)]
 AskBeforeBody = Annotated[Asked, Depends(asked_before_body)]

@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, status
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.requests import AsReader, InDesk, Signed
+from api.requests import AsAuthor, AsReader, InDesk, Signed
 from api.sign_in import Code, OldPassword, check_second_factor, is_password_right
 from api.throttle import client_address, count_attempt
 from domain.access import check_admin
@@ -72,18 +72,20 @@ async def begin_totp(body: PasswordProof, desk: InDesk, request: Request, signed
 
 
 @router.post("/auth/totp/confirm")
-async def confirm_totp(body: FactorCode, desk: InDesk, request: Request, signed: Signed) -> RecoveryCodesOut:
+async def confirm_totp(
+    body: FactorCode, desk: InDesk, request: Request, signed: Signed, author: AsAuthor
+) -> RecoveryCodesOut:
     """Put the factor in force by its first code. Signing in asks for one from now on; a mail tells so."""
     counted = counted_for(Attempt.FACTOR, client_address(request), str(signed.person.id))
     at = await count_attempt(desk, counted)
-    codes = await desk.factors.confirm(signed.person.id, body.code, at)
+    codes = await desk.factors.confirm(signed.person.id, body.code, at, author)
     await desk.throttles.forgive(counted, at)
     desk.principals.forget(signed.person.id)
     return RecoveryCodesOut(recovery_codes=codes)
 
 
 @router.delete("/auth/totp", status_code=status.HTTP_204_NO_CONTENT)
-async def remove_totp(body: FactorProof, desk: InDesk, request: Request, signed: Signed) -> None:
+async def remove_totp(body: FactorProof, desk: InDesk, request: Request, signed: Signed, author: AsAuthor) -> None:
     """Sign in by the password alone again; asks for the password or a code."""
     if body.password is not None:
         password = body.password.get_secret_value()
@@ -93,14 +95,14 @@ async def remove_totp(body: FactorProof, desk: InDesk, request: Request, signed:
         await check_second_factor(desk, request, signed.person, body.code)
     else:
         raise InvalidError("Send your password, or a code of the factor.")
-    await desk.factors.remove(signed.person.id)
+    await desk.factors.remove(signed.person.id, author)
     desk.principals.forget(signed.person.id)
 
 
 @router.delete("/users/{person}/totp", status_code=status.HTTP_204_NO_CONTENT)
-async def remove_user_totp(person: UUID, desk: InDesk, reader: AsReader) -> None:
+async def remove_user_totp(person: UUID, desk: InDesk, reader: AsReader, author: AsAuthor) -> None:
     """Remove somebody's second factor, who lost it and their recovery codes; for admins."""
     check_admin(reader)
-    if not await desk.factors.remove(PersonId(person)):
+    if not await desk.factors.remove(PersonId(person), author):
         raise NotFoundError("There is no such person, or they have no second factor.")
     desk.principals.forget(PersonId(person))

@@ -9,6 +9,7 @@ from api.state import Desk
 from api.texts import Text
 from api.throttle import client_address, count_attempt
 from database.people import PersonRecord
+from domain.audit import Author
 from domain.email_address import email_key
 from domain.errors import EmailNotVerifiedError, InvalidCredentialsError, SecondFactorRequiredError
 from domain.password import MAX_PASSWORD
@@ -54,7 +55,7 @@ async def is_password_right(
     if is_right:
         await desk.throttles.forgive(counted, at)
     if is_right and fresh is not None and person is not None and known is not None:
-        await desk.people.rehash(person.id, known, fresh)
+        await desk.people.rehash(person.id, known, fresh, Author(person.id, person.role, address, "password"))
     return is_right
 
 

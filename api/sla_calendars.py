@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response, status
 
-from api.requests import AsReader, Expected, InDesk, Key
+from api.requests import AsAuthor, AsReader, Expected, InDesk, Key
 from api.sla_calendar_models import (
     SlaCalendarAnswer,
     SlaCalendarBody,
@@ -34,12 +34,12 @@ async def list_sla_calendars(desk: InDesk, reader: AsReader) -> SlaCalendarsOut:
 
 @router.post("", status_code=status.HTTP_201_CREATED)
 async def add_sla_calendar(
-    body: SlaCalendarBody, desk: InDesk, reader: AsReader, key: Key, response: Response
+    body: SlaCalendarBody, desk: InDesk, reader: AsReader, author: AsAuthor, key: Key, response: Response
 ) -> SlaCalendarOut:
     """Add a calendar; for admins."""
     check_admin(reader)
     draft = calendar_draft(body, datetime.now(UTC).date())
-    record = await desk.sla_calendars.add(body.name, draft, reader.id, key.request_key)
+    record = await desk.sla_calendars.add(body.name, draft, author, key.request_key)
     response.headers["Location"] = f"/api/sla/calendars/{record.id}"
     return _answer(record, response)
 
@@ -59,20 +59,23 @@ async def replace_sla_calendar(
     body: SlaCalendarBody,
     desk: InDesk,
     reader: AsReader,
+    author: AsAuthor,
     expected: Expected,
     response: Response,
 ) -> SlaCalendarOut:
     """Make a new version of a calendar, for new tickets; for admins. Open tickets keep the version that they run on."""
     check_admin(reader)
     draft = calendar_draft(body, datetime.now(UTC).date())
-    return _answer(await desk.sla_calendars.change(calendar, body.name, draft, reader.id, expected), response)
+    return _answer(await desk.sla_calendars.change(calendar, body.name, draft, author, expected), response)
 
 
 @router.delete("/{calendar}", status_code=status.HTTP_204_NO_CONTENT)
-async def delete_sla_calendar(calendar: CalendarNumber, desk: InDesk, reader: AsReader, expected: Expected) -> None:
+async def delete_sla_calendar(
+    calendar: CalendarNumber, desk: InDesk, reader: AsReader, author: AsAuthor, expected: Expected
+) -> None:
     """Delete a calendar by which no policy and no open ticket's clock counts; for admins."""
     check_admin(reader)
-    await desk.sla_calendars.delete(calendar, expected)
+    await desk.sla_calendars.delete(calendar, author, expected)
 
 
 @router.post("/{calendar}/test")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response, status
 
-from api.requests import AsReader, Expected, InDesk, Key
+from api.requests import AsAuthor, AsReader, Expected, InDesk, Key
 from api.sla_policy_models import (
     NewSlaPolicy,
     SlaPoliciesOut,
@@ -32,22 +32,22 @@ async def list_sla_policies(desk: InDesk, reader: AsReader, response: Response) 
 
 @router.post("", status_code=status.HTTP_201_CREATED)
 async def add_sla_policy(
-    body: NewSlaPolicy, desk: InDesk, reader: AsReader, key: Key, response: Response
+    body: NewSlaPolicy, desk: InDesk, reader: AsReader, author: AsAuthor, key: Key, response: Response
 ) -> SlaPolicyOut:
     """Add a policy, for new tickets; for admins."""
     check_admin(reader)
-    record = await desk.sla_policies.add(policy_draft(body), body.place, reader.id, key.request_key)
+    record = await desk.sla_policies.add(policy_draft(body), body.place, author, key.request_key)
     response.headers["Location"] = f"/api/sla/policies/{record.id}"
     return _answer(record, response)
 
 
 @router.put("/order")
 async def reorder_sla_policies(
-    body: SlaPolicyOrder, desk: InDesk, reader: AsReader, expected: Expected, response: Response
+    body: SlaPolicyOrder, desk: InDesk, reader: AsReader, author: AsAuthor, expected: Expected, response: Response
 ) -> SlaPoliciesOut:
     """Put all policies into another order; for admins. `If-Match` takes the edition of the order that was seen."""
     check_admin(reader)
-    return _ordered(await desk.sla_policies.reorder(body.policies, expected), response)
+    return _ordered(await desk.sla_policies.reorder(body.policies, author, expected), response)
 
 
 @router.get("/{policy}")
@@ -63,19 +63,22 @@ async def replace_sla_policy(
     body: SlaPolicyBody,
     desk: InDesk,
     reader: AsReader,
+    author: AsAuthor,
     expected: Expected,
     response: Response,
 ) -> SlaPolicyOut:
     """Make a new version of a policy, for new tickets; for admins. Open tickets keep the version that they run on."""
     check_admin(reader)
-    return _answer(await desk.sla_policies.change(policy, policy_draft(body), reader.id, expected), response)
+    return _answer(await desk.sla_policies.change(policy, policy_draft(body), author, expected), response)
 
 
 @router.delete("/{policy}", status_code=status.HTTP_204_NO_CONTENT)
-async def delete_sla_policy(policy: PolicyNumber, desk: InDesk, reader: AsReader, expected: Expected) -> None:
+async def delete_sla_policy(
+    policy: PolicyNumber, desk: InDesk, reader: AsReader, author: AsAuthor, expected: Expected
+) -> None:
     """Delete a policy; for admins. The tickets that run on it go on."""
     check_admin(reader)
-    await desk.sla_policies.delete(policy, expected)
+    await desk.sla_policies.delete(policy, author, expected)
 
 
 def _answer(record: PolicyRecord, response: Response) -> SlaPolicyOut:

@@ -1,12 +1,12 @@
 """Rollouts: what another version of a policy or a calendar would do to open tickets, applying it, and undoing that."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Response, status
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.requests import AsReader, InDesk, Key
+from api.requests import AsAuthor, AsReader, InDesk, Key
 from api.sla_calendar_models import SlaCalendarBody, calendar_draft
 from api.sla_calendars import CalendarNumber
 from api.sla_policies import PolicyNumber
@@ -14,7 +14,8 @@ from api.sla_policy_models import SlaPolicyBody, policy_draft
 from api.state import Desk
 from database.idempotency import RequestKey
 from database.sla_rollouts import RolloutRecord, RolloutTicket
-from domain.access import Reader, check_admin
+from domain.access import check_admin
+from domain.audit import Author
 from domain.errors import ConflictError
 from domain.ids import TicketNumber
 from domain.sla_clock import Audience, Target
@@ -98,7 +99,13 @@ class SlaRolloutTicketsOut(BaseModel):
 
 @router.post("/policies/{policy}/preview", status_code=status.HTTP_202_ACCEPTED)
 async def preview_sla_policy(
-    policy: PolicyNumber, body: SlaPolicyPreview, desk: InDesk, reader: AsReader, key: Key, response: Response
+    policy: PolicyNumber,
+    body: SlaPolicyPreview,
+    desk: InDesk,
+    reader: AsReader,
+    author: AsAuthor,
+    key: Key,
+    response: Response,
 ) -> SlaRolloutOut:
     """Show what a policy would do to the open tickets; nothing is changed. For admins."""
     check_admin(reader)
@@ -107,9 +114,9 @@ async def preview_sla_policy(
     if id is None:
         version = (await desk.sla_policies.read(policy)).version_id
         if body.draft is not None:
-            version = await desk.sla_policies.add_draft(policy, policy_draft(body.draft), reader.id)
+            version = await desk.sla_policies.add_draft(policy, policy_draft(body.draft), author)
         id = await desk.rollouts.add(
-            reader.id, datetime.now(UTC), request, policy_version=version, is_draft=body.draft is not None,
+            author, datetime.now(UTC), request, policy_version=version, is_draft=body.draft is not None,
             moves_ladders=body.moves_ladders,
         )  # fmt: skip
     return await _begun(id, desk, response)
@@ -117,7 +124,13 @@ async def preview_sla_policy(
 
 @router.post("/calendars/{calendar}/preview", status_code=status.HTTP_202_ACCEPTED)
 async def preview_sla_calendar(
-    calendar: CalendarNumber, body: SlaCalendarPreview, desk: InDesk, reader: AsReader, key: Key, response: Response
+    calendar: CalendarNumber,
+    body: SlaCalendarPreview,
+    desk: InDesk,
+    reader: AsReader,
+    author: AsAuthor,
+    key: Key,
+    response: Response,
 ) -> SlaRolloutOut:
     """Show what a calendar would do to the open tickets; nothing is changed. For admins."""
     check_admin(reader)
@@ -127,31 +140,31 @@ async def preview_sla_calendar(
         version = (await desk.sla_calendars.read(calendar)).version_id
         if body.draft is not None:
             draft = calendar_draft(body.draft, now.date())
-            version = await desk.sla_calendars.add_draft(calendar, draft, reader.id)
-        id = await desk.rollouts.add(reader.id, now, request, calendar_version=version, is_draft=body.draft is not None)
+            version = await desk.sla_calendars.add_draft(calendar, draft, author)
+        id = await desk.rollouts.add(author, now, request, calendar_version=version, is_draft=body.draft is not None)
     return await _begun(id, desk, response)
 
 
 @router.post("/policies/{policy}/apply", status_code=status.HTTP_202_ACCEPTED)
 async def apply_sla_policy(
-    policy: PolicyNumber, body: SlaApplication, desk: InDesk, reader: AsReader, response: Response
+    policy: PolicyNumber, body: SlaApplication, desk: InDesk, reader: AsReader, author: AsAuthor, response: Response
 ) -> SlaRolloutOut:
     """Apply a preview: a draft comes on offer, and the open tickets take it as was shown. For admins."""
     check_admin(reader)
     if (await desk.rollouts.rollout(body.rollout)).policy_id != policy:
         raise ConflictError("This rollout is not of this policy.")
-    return await _told(body.rollout, desk, reader, response)
+    return await _told(body.rollout, desk, author, "apply", response)
 
 
 @router.post("/calendars/{calendar}/apply", status_code=status.HTTP_202_ACCEPTED)
 async def apply_sla_calendar(
-    calendar: CalendarNumber, body: SlaApplication, desk: InDesk, reader: AsReader, response: Response
+    calendar: CalendarNumber, body: SlaApplication, desk: InDesk, reader: AsReader, author: AsAuthor, response: Response
 ) -> SlaRolloutOut:
     """Apply a preview: a draft comes on offer, and the open tickets take it as was shown. For admins."""
     check_admin(reader)
     if (await desk.rollouts.rollout(body.rollout)).calendar_id != calendar:
         raise ConflictError("This rollout is not of this calendar.")
-    return await _told(body.rollout, desk, reader, response)
+    return await _told(body.rollout, desk, author, "apply", response)
 
 
 @router.get("/rollouts/{rollout}")
@@ -178,12 +191,13 @@ async def list_sla_rollout_tickets(
 
 
 @router.post("/rollouts/{rollout}/undo", status_code=status.HTTP_202_ACCEPTED)
-async def undo_sla_rollout(rollout: RolloutNumber, desk: InDesk, reader: AsReader, response: Response) -> SlaRolloutOut:
+async def undo_sla_rollout(
+    rollout: RolloutNumber, desk: InDesk, reader: AsReader, author: AsAuthor, response: Response
+) -> SlaRolloutOut:
     """Take an application back: what was a draft goes off offer, and tickets return to the former terms. For admins."""
     check_admin(reader)
     await desk.rollouts.rollout(rollout)
-    await desk.rolling.tell(rollout, "undo", reader.id)
-    return _located(await desk.rollouts.read(rollout), response)
+    return await _told(rollout, desk, author, "undo", response)
 
 
 async def _begun(id: int, desk: Desk, response: Response) -> SlaRolloutOut:
@@ -191,8 +205,13 @@ async def _begun(id: int, desk: Desk, response: Response) -> SlaRolloutOut:
     return _located(await desk.rollouts.read(id), response)
 
 
-async def _told(id: int, desk: Desk, reader: Reader, response: Response) -> SlaRolloutOut:
-    await desk.rolling.tell(id, "apply", reader.id)
+async def _told(
+    id: int, desk: Desk, author: Author, direction: Literal["apply", "undo"], response: Response
+) -> SlaRolloutOut:
+    """From where an admin says so is written down here: no address goes into a workflow's history."""
+    assert author.id is not None
+    await desk.audit.note(author, f"sla_rollout.{direction}_asked", "sla_rollout", str(id))
+    await desk.rolling.tell(id, direction, author.id)
     return _located(await desk.rollouts.read(id), response)
 
 

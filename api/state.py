@@ -8,6 +8,7 @@ from api.factor_codes import SecondFactors
 from api.feed import Feed
 from api.passwords import Passwords
 from api.principals import Principals
+from api.refusals import Refusals
 from api.token_keys import KeyRing
 from api.tokens import AccessTokens
 from api.uploads import Uploads
@@ -16,6 +17,7 @@ from database.agent_lives import AgentLifeStore
 from database.agent_performance import PerformanceFigures
 from database.agents import AgentStore
 from database.attachments import AttachmentStore
+from database.audit import AuditStore
 from database.bell import Bell
 from database.dispatch import DispatchStore
 from database.erasure import ErasureStore
@@ -63,6 +65,8 @@ class Desk:
 
     settings: Settings
     pool: Pool
+    audit: AuditStore
+    refusals: Refusals
     tickets: TicketStore
     attachments: AttachmentStore
     uploads: Uploads

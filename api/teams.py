@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, status
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.auth import Name
-from api.requests import AsReader, InDesk, Key
+from api.requests import AsAuthor, AsReader, InDesk, Key
 from api.state import Desk
 from database.teams import SETTINGS, TeamChange, TeamRecord
 from domain.access import check_admin, check_desk, check_supervisor
@@ -102,10 +102,10 @@ async def list_teams(desk: InDesk, reader: AsReader) -> TeamsOut:
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)
-async def add_team(body: NewTeam, desk: InDesk, reader: AsReader, key: Key) -> TeamRef:
+async def add_team(body: NewTeam, desk: InDesk, reader: AsReader, author: AsAuthor, key: Key) -> TeamRef:
     """Add a team; for admins."""
     check_admin(reader)
-    return _ref(await desk.teams.add(body.slug, body.name, reader, key.request_key))
+    return _ref(await desk.teams.add(body.slug, body.name, author, key.request_key))
 
 
 @router.get("/{team}")
@@ -116,7 +116,7 @@ async def get_team(team: TeamSlug, desk: InDesk, reader: AsReader) -> TeamOut:
 
 
 @router.patch("/{team}")
-async def edit_team(team: TeamSlug, body: TeamEdit, desk: InDesk, reader: AsReader) -> TeamOut:
+async def edit_team(team: TeamSlug, body: TeamEdit, desk: InDesk, reader: AsReader, author: AsAuthor) -> TeamOut:
     """Change what is named of a team. Settings are for supervisors; name and activity for admins.
 
     A team is not deactivated while it has open tickets, or a policy names it.
@@ -125,23 +125,23 @@ async def edit_team(team: TeamSlug, body: TeamEdit, desk: InDesk, reader: AsRead
     if body.name is not None or body.is_active is not None:
         check_admin(reader)
     settings = {name: getattr(body, name) for name in SETTINGS if name in body.model_fields_set}
-    return await _answer(desk, await desk.teams.change(team, TeamChange(body.name, body.is_active, settings), reader))
+    return await _answer(desk, await desk.teams.change(team, TeamChange(body.name, body.is_active, settings), author))
 
 
 @router.put("/{team}/members/{person}")
-async def add_team_member(team: TeamSlug, person: UUID, desk: InDesk, reader: AsReader) -> TeamOut:
+async def add_team_member(team: TeamSlug, person: UUID, desk: InDesk, reader: AsReader, author: AsAuthor) -> TeamOut:
     """Put somebody of the desk into a team; for supervisors. Nothing happens when they are in it."""
     check_supervisor(reader)
-    await desk.teams.join(team, PersonId(person), reader)
+    await desk.teams.join(team, PersonId(person), author)
     desk.principals.forget(PersonId(person))
     return await _answer(desk, await desk.teams.read(team))
 
 
 @router.delete("/{team}/members/{person}")
-async def remove_team_member(team: TeamSlug, person: UUID, desk: InDesk, reader: AsReader) -> TeamOut:
+async def remove_team_member(team: TeamSlug, person: UUID, desk: InDesk, reader: AsReader, author: AsAuthor) -> TeamOut:
     """Take somebody out of a team; for supervisors. They keep the tickets that they have."""
     check_supervisor(reader)
-    await desk.teams.leave(team, PersonId(person), reader)
+    await desk.teams.leave(team, PersonId(person), author)
     desk.principals.forget(PersonId(person))
     return await _answer(desk, await desk.teams.read(team))
 

@@ -10,11 +10,13 @@ from uuid import UUID
 import asyncpg
 
 from database.account_mails import ask_for_mail
+from database.audit import authored, name_author
 from database.idempotency import RequestKey, create_once
 from database.people import insert_person
 from database.pool import Connection, Pool
 from database.sessions import revoke_sessions, tell_account_changed
 from domain.account_mail import AccountMailKind, LinkPurpose, SignedLink, check_mark
+from domain.audit import Author
 from domain.email_address import email_domain, email_key
 from domain.errors import LinkInvalidError
 from domain.ids import PersonId
@@ -57,9 +59,9 @@ class AccountStore:
             return {}
 
         try:
-            await create_once(self._pool, key, create)
+            await create_once(self._pool, key, create, Author(credential="registration"))
         except asyncpg.UniqueViolationError:  # somebody registered the address in this moment: now it is known
-            await create_once(self._pool, key, create)
+            await create_once(self._pool, key, create, Author(credential="registration"))
 
     async def ask_for_reset(self, email: str) -> None:
         """Have a link sent by which a new password is set, if somebody has this address."""
@@ -100,14 +102,17 @@ class AccountStore:
             email: str = (await _locked(connection, link, purpose))["email"]
         return email
 
-    async def change_password(self, person: PersonId, password_hash: str, but: UUID | None) -> None:
+    async def change_password(
+        self, person: PersonId, password_hash: str, but: UUID | None, by: Author | None = None
+    ) -> None:
         """Set the password, and end all sessions but the one in which that is done."""
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with authored(self._pool, by or Author(person)) as connection:
             await _set_password(connection, person, password_hash)
             await revoke_sessions(connection, person, PASSWORD_CHANGED, but=but)
 
 
 async def _locked(connection: Connection, link: SignedLink, purpose: LinkPurpose) -> asyncpg.Record:
+    await name_author(connection, Author(link.person, credential="mail-link"))
     account = await connection.fetchrow(_LOCK, link.person)
     if account is None or not account["is_active"]:
         raise LinkInvalidError("There is no such account any more.")

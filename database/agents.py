@@ -9,14 +9,15 @@ from uuid import UUID
 import asyncpg
 
 from database.agent_rows import IS_DESK, LOADS, OWNED, SELECT, AgentRecord, agent_of, hours_of, loads_of
+from database.audit import authored
 from database.events import STREAM_CURSOR, StreamCursor, cursor_of
 from database.idempotency import RequestKey, create_once
 from database.people import change_person, check_owns_nothing, insert_person, lock_agent, tell_person_changed
 from database.pool import Connection, Pool
 from database.skills import replace_skills
 from database.teams import check_team
-from domain.access import Reader
 from domain.agent import Capacity, Load, Presence
+from domain.audit import Author
 from domain.business_calendar import BusinessCalendar
 from domain.errors import AlreadyExistsError, InvalidError, NotFoundError, StaleRevisionError
 from domain.ids import PersonId, TicketNumber
@@ -133,7 +134,7 @@ class AgentStore:
             await check_owns_nothing(connection, agent)
 
     async def add(
-        self, new: NewAgent, plan: AgentChange, skills: Mapping[Slug, int], by: Reader, key: RequestKey | None = None
+        self, new: NewAgent, plan: AgentChange, skills: Mapping[Slug, int], by: Author, key: RequestKey | None = None
     ) -> AgentRecord:
         """Add a person to the desk with all that is planned for them.
 
@@ -149,20 +150,20 @@ class AgentStore:
             return {"id": str(agent)}
 
         try:
-            answer = await create_once(self._pool, key, create)
+            answer = await create_once(self._pool, key, create, by)
         except asyncpg.UniqueViolationError as error:
             raise AlreadyExistsError("Somebody with this e-mail address exists already.") from error
         return await self.read(PersonId(UUID(answer["id"])))
 
     async def change(
-        self, agent: PersonId, change: AgentChange, by: Reader, expected: int | None = None
+        self, agent: PersonId, change: AgentChange, by: Author, expected: int | None = None
     ) -> AgentRecord:
         """Change what is given, all or nothing; `expected` is the version that the caller saw, None for any.
 
         Raises NotFoundError, StaleRevisionError, UnknownReferenceError for an unknown team, and AgentOwnsTicketsError
         when somebody with open tickets is to be deactivated.
         """
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with authored(self._pool, by) as connection:
             await lock_agent(connection, agent)
             present = await _read(connection, agent)
             if expected is not None and expected != present.version:

@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import NamedTuple
 
 from database.agent_rows import OWNED
+from database.audit import authored, erase, note
 from database.people import check_owns_nothing, lock_agent, tell_person_changed
 from database.personal_data import ERASED, PERSONAL
 from database.pool import PATIENT_SECONDS, Connection, Pool
-from domain.access import Reader
+from domain.audit import Author
 from domain.errors import ConflictError, NotFoundError
 from domain.ids import PersonId
 from domain.people import Role
@@ -23,6 +24,7 @@ class Erasure(NamedTuple):
     """Texts of others from which the person's name or address was taken."""
 
 
+RETENTION = Author(credential="program:retention")
 _OPEN_REQUESTS = "select count(*) from tickets where requester_id = $1 and status <> 'closed'"
 _OTHER_ADMINS = "select exists (select from people where role = 'admin' and is_active and kind = 'person' and id <> $1)"
 _MENTIONING = """
@@ -39,14 +41,14 @@ class ErasureStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def erase(self, person: PersonId, by: Reader | None) -> Erasure:
+    async def erase(self, person: PersonId, by: Author | None) -> Erasure:
         """Take everything away that tells who somebody was; without `by` a rule asked for it. Once more does nothing
         more.
 
         Raises NotFoundError; AgentOwnsTicketsError when they own open tickets, ConflictError when tickets that they
         opened are not closed yet (the desk would work on nothing), or when they are the last admin, or oneself.
         """
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with authored(self._pool, by or RETENTION) as connection:
             await lock_agent(connection, person)
             known = await connection.fetchrow(
                 "select email, name, role, erased_at from people where id = $1 for update", person
@@ -68,10 +70,12 @@ class ErasureStore:
                     )
             await tell_person_changed(connection, person, by)
             erased_at = await connection.fetchval("select erased_at from people where id = $1", person)
+            await note(connection, "person.erased", "person", str(person), {"mentions": mentions})
+            await erase(connection, person)
         return Erasure(person, erased_at, mentions)
 
 
-async def _check(connection: Connection, person: PersonId, role: Role, by: Reader | None) -> None:
+async def _check(connection: Connection, person: PersonId, role: Role, by: Author | None) -> None:
     if by is not None and person == by.id:
         raise ConflictError("Nobody erases themselves: another admin does.")
     if role is Role.ADMIN and not await connection.fetchval(_OTHER_ADMINS, person):

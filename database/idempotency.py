@@ -4,7 +4,9 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
+from database.audit import name_author
 from database.pool import Connection, Pool
+from domain.audit import Author
 from domain.errors import IdempotencyKeyReusedError
 from domain.ids import CommandId
 
@@ -17,13 +19,19 @@ class RequestKey(NamedTuple):
 
 
 async def create_once(
-    pool: Pool, key: RequestKey | None, create: Callable[[Connection], Awaitable[dict[str, Any]]]
+    pool: Pool,
+    key: RequestKey | None,
+    create: Callable[[Connection], Awaitable[dict[str, Any]]],
+    by: Author | None = None,
 ) -> dict[str, Any]:
     """Run `create` in a transaction and keep its answer (plain JSON) under the key; a repeat gets the kept answer.
+    `by` is named as the author of what comes under audit.
 
     Raises IdempotencyKeyReusedError when the key came with another request, and whatever `create` raises.
     """
     async with pool.acquire() as connection, connection.transaction():
+        if by is not None:
+            await name_author(connection, by)
         if key is None:
             return await create(connection)
         is_first = await connection.fetchval(

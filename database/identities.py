@@ -7,9 +7,11 @@ from uuid import uuid4
 
 import asyncpg
 
+from database.audit import authored
 from database.people import DEFAULT_TIER, PERSON, PersonRecord, change_person, lock_agent, person_of
 from database.pool import Connection, Pool
 from domain.access import Reader
+from domain.audit import Author
 from domain.email_address import email_key
 from domain.errors import AddressNotTrustedError
 from domain.identity import Account, Current, Identity, Rights, changed_rights, decide_account
@@ -51,7 +53,7 @@ class IdentityStore:
         Raises what `decide_account` does; then nothing has changed.
         """
         try:
-            async with self._pool.acquire() as connection, connection.transaction():
+            async with authored(self._pool, Author(credential=f"provider:{provider}")) as connection:
                 return await self._enter(connection, provider, identity, rights, default_role, now)
         except asyncpg.UniqueViolationError as error:  # somebody took the address at the same moment
             raise AddressNotTrustedError("Somebody has just made an account with this e-mail address.") from error
@@ -109,7 +111,9 @@ async def _give(connection: Connection, id: PersonId, rights: Rights) -> Reader 
         await connection.execute("update people set organisation = $2 where id = $1", id, changed.organisation)
     if changed == Rights(None, None, None):
         return None
-    await change_person(connection, id, person.reader, role=changed.role, teams=changed.teams, leaves_tickets=True)
+    await change_person(
+        connection, id, Author(id, person.role), role=changed.role, teams=changed.teams, leaves_tickets=True
+    )
     return person.reader if changed.role is Role.REQUESTER else None
 
 

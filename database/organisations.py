@@ -4,8 +4,10 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
+from database.audit import authored
 from database.idempotency import RequestKey, create_once
 from database.pool import Connection, Pool
+from domain.audit import Author
 from domain.errors import AlreadyExistsError, NotFoundError
 from domain.ticket import Slug
 
@@ -31,7 +33,7 @@ class OrganisationStore:
         return [_organisation(row) for row in await self._pool.fetch(f"{_SELECT} order by slug")]
 
     async def add(
-        self, slug: Slug, name: str, domains: tuple[str, ...], key: RequestKey | None = None
+        self, slug: Slug, name: str, domains: tuple[str, ...], by: Author, key: RequestKey | None = None
     ) -> OrganisationRecord:
         """Raises AlreadyExistsError for a known slug, or a domain of another organisation."""
 
@@ -43,14 +45,16 @@ class OrganisationStore:
             return {"slug": slug}
 
         try:
-            await create_once(self._pool, key, create)
+            await create_once(self._pool, key, create, by)
         except asyncpg.UniqueViolationError as error:
             raise AlreadyExistsError(f"{slug} exists already.") from error
         return OrganisationRecord(slug, name, domains)
 
-    async def change(self, slug: Slug, name: str | None, domains: tuple[str, ...] | None) -> OrganisationRecord:
+    async def change(
+        self, slug: Slug, name: str | None, domains: tuple[str, ...] | None, by: Author
+    ) -> OrganisationRecord:
         """Change what is given. Raises NotFoundError, and AlreadyExistsError for a domain of another organisation."""
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with authored(self._pool, by) as connection:
             await _check_domains(connection, slug, domains or ())
             row = await connection.fetchrow(
                 "update organisations set name = coalesce($2, name), domains = coalesce($3, domains) where slug = $1 "

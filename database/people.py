@@ -8,10 +8,12 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from database.agent_rows import OWNED
+from database.audit import authored
 from database.bell import ACCESS_BELL, BELL, CALL_DISPATCHERS
 from database.idempotency import RequestKey, create_once
 from database.pool import Connection, Pool
 from domain.access import Reader
+from domain.audit import Author
 from domain.email_address import email_key
 from domain.errors import AgentOwnsTicketsError, AlreadyExistsError, NotFoundError, UnknownReferenceError
 from domain.ids import PersonId
@@ -113,6 +115,7 @@ class PeopleStore:
         tier: Slug = DEFAULT_TIER,
         organisation: Slug | None = None,
         sees_organisation: bool = False,
+        by: Author | None = None,
     ) -> PersonRecord:
         """Add a person. Raises AlreadyExistsError for a known address, UnknownReferenceError for an unknown team or
         organisation."""
@@ -123,7 +126,7 @@ class PeopleStore:
             return {"id": str(person)}
 
         try:
-            answer = await create_once(self._pool, key, create)
+            answer = await create_once(self._pool, key, create, by)
         except asyncpg.UniqueViolationError as error:
             raise AlreadyExistsError("Somebody with this e-mail address exists already.") from error
         found = await self.read(PersonId(UUID(answer["id"])))
@@ -134,7 +137,7 @@ class PeopleStore:
     async def change(
         self,
         person: PersonId,
-        by: Reader,
+        by: Author,
         *,
         name: str | None = None,
         role: Role | None = None,
@@ -147,7 +150,7 @@ class PeopleStore:
         leaves_tickets: bool = False,
     ) -> PersonRecord:
         """Change what is given, as `change_person` does. Raises UnknownReferenceError for an unknown organisation."""
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with authored(self._pool, by) as connection:
             await lock_agent(connection, person)
             await change_person(
                 connection,
@@ -169,14 +172,15 @@ class PeopleStore:
             raise NotFoundError("There is no such person.")
         return person_of(row)
 
-    async def rehash(self, person: PersonId, known: str, fresh: str) -> None:
+    async def rehash(self, person: PersonId, known: str, fresh: str, by: Author) -> None:
         """Keep the same password under other parameters, unless another one was set meanwhile."""
-        await self._pool.execute(
-            "update people set password_hash = $3, updated_at = now() where id = $1 and password_hash = $2",
-            person,
-            known,
-            fresh,
-        )
+        async with authored(self._pool, by) as connection:
+            await connection.execute(
+                "update people set password_hash = $3, updated_at = now() where id = $1 and password_hash = $2",
+                person,
+                known,
+                fresh,
+            )
 
 
 class CategoryStore:
@@ -190,7 +194,7 @@ class CategoryStore:
         rows = await self._pool.fetch("select slug, name from categories order by slug")
         return [NamedSlug(*row.values()) for row in rows]
 
-    async def add(self, slug: Slug, name: str, key: RequestKey | None = None) -> NamedSlug:
+    async def add(self, slug: Slug, name: str, by: Author, key: RequestKey | None = None) -> NamedSlug:
         """Raises AlreadyExistsError for a known slug."""
 
         async def create(connection: Connection) -> dict[str, Any]:
@@ -198,7 +202,7 @@ class CategoryStore:
             return {"slug": slug}
 
         try:
-            await create_once(self._pool, key, create)
+            await create_once(self._pool, key, create, by)
         except asyncpg.UniqueViolationError as error:
             raise AlreadyExistsError(f"{slug} exists already.") from error
         return NamedSlug(slug, name)
@@ -260,7 +264,7 @@ async def lock_agent(connection: Connection, person: PersonId) -> None:
 async def change_person(
     connection: Connection,
     person: PersonId,
-    by: Reader,
+    by: Author,
     *,
     name: str | None = None,
     role: Role | None = None,
@@ -289,16 +293,21 @@ async def change_person(
     if (is_active is False or role is Role.REQUESTER) and not leaves_tickets:
         await check_owns_nothing(connection, person)
     if teams is not None:
-        await connection.execute("delete from team_members where person_id = $1", person)
+        await connection.execute(
+            "delete from team_members where person_id = $1 and team <> all($2::text[])", person, list(teams)
+        )
         await _set_teams(connection, person, teams)
     await tell_person_changed(connection, person, by)
 
 
-async def tell_person_changed(connection: Connection, person: PersonId, by: Reader | None) -> None:
+async def tell_person_changed(connection: Connection, person: PersonId, by: Author | None) -> None:
     """Write down within the caller's transaction that somebody changed: open streams follow their rights, and whoever
     dispatches looks again. Without `by` the desk's own clockwork did it."""
-    kind, id, role = ("timer", None, None) if by is None else ("person", by.id, by.role)
-    await connection.execute(_CHANGED, person, id, role, kind)
+    if by is None:
+        by, kind = Author(), "timer"
+    else:
+        kind = "integration" if by.id is None else "person"
+    await connection.execute(_CHANGED, person, by.id, by.role, kind)
 
 
 async def check_owns_nothing(connection: Connection, person: PersonId) -> None:
@@ -317,7 +326,8 @@ async def check_owns_nothing(connection: Connection, person: PersonId) -> None:
 async def _set_teams(connection: Connection, person: PersonId, teams: tuple[Slug, ...]) -> None:
     try:
         await connection.executemany(
-            "insert into team_members (person_id, team) values ($1, $2)", [(person, team) for team in set(teams)]
+            "insert into team_members (person_id, team) values ($1, $2) on conflict do nothing",
+            [(person, team) for team in sorted(set(teams))],
         )
     except asyncpg.ForeignKeyViolationError as error:
         raise UnknownReferenceError("There is no such team.") from error

@@ -49,6 +49,7 @@ PERSONAL: tuple[PersonalTable, ...] = (
     PersonalTable("api_keys", ("person_id",), "deleted", secret=frozenset({"secret_hash"})),
     PersonalTable("identities", ("person_id",), "deleted"),
     PersonalTable("oidc_codes", ("person_id",), "deleted", secret=frozenset({"code_hash", "code_challenge"})),
+    PersonalTable("audit_personal", ("person_id",), "deleted", secret=frozenset({"salt"})),
     PersonalTable("totp_factors", ("person_id",), "deleted", secret=frozenset({"secret"})),
     PersonalTable("recovery_codes", ("person_id",), "deleted", secret=frozenset({"hash"})),
     PersonalTable("account_mails", ("person_id",), "deleted"),
@@ -75,6 +76,8 @@ PERSONAL: tuple[PersonalTable, ...] = (
 )
 
 NOT_PERSONAL: Mapping[str, str] = {
+    "audit_entries": "ids and what is not personal; it is never changed",
+    "audit_head": "where the audit trail ends",
     "alembic_version": "the edition of the tables",
     "categories": "what tickets are sorted by",
     "dispatch_decisions": "ids and numbers; a test of the dispatcher holds that",

@@ -3,9 +3,11 @@
 from datetime import datetime
 from typing import NamedTuple
 
+from database.audit import authored
 from database.erasure import ErasureStore
 from database.personal_data import ERASED
 from database.pool import PATIENT_SECONDS, Pool
+from domain.audit import Author
 from domain.errors import ConflictError
 from domain.ids import PersonId
 from domain.retention import RETENTION, RetentionKind
@@ -104,14 +106,15 @@ class RetentionStore:
             for kind in RetentionKind
         ]
 
-    async def choose(self, kind: RetentionKind, days: int | None) -> None:
+    async def choose(self, kind: RetentionKind, days: int | None, by: Author) -> None:
         """Keep what is of this kind for that many days from now on; None: for ever."""
-        await self._pool.execute(
-            "insert into retention_rules (kind, days) values ($1, $2) "
-            "on conflict (kind) do update set days = excluded.days, updated_at = now()",
-            kind,
-            days,
-        )
+        async with authored(self._pool, by) as connection:
+            await connection.execute(
+                "insert into retention_rules (kind, days) values ($1, $2) "
+                "on conflict (kind) do update set days = excluded.days, updated_at = now()",
+                kind,
+                days,
+            )
 
     async def remove_some(self, kind: RetentionKind, days: int) -> int:
         """Remove at most `BATCH` of what is older. Returns how many; 0 when there is no more."""

@@ -3,9 +3,11 @@
 from typing import NamedTuple
 
 from database.account_mails import ask_for_mail
+from database.audit import authored
 from database.pool import Connection, Pool
 from database.sessions import tell_account_changed
 from domain.account_mail import AccountMailKind
+from domain.audit import Author
 from domain.ids import PersonId
 
 
@@ -43,9 +45,11 @@ class SecondFactorStore:
         )
         return bool(is_kept)
 
-    async def confirm(self, person: PersonId, secret: bytes, step: int, codes: list[bytes]) -> bool:
+    async def confirm(
+        self, person: PersonId, secret: bytes, step: int, codes: list[bytes], by: Author | None = None
+    ) -> bool:
         """The factor is in force from now on, if this secret still waits; with the hashes of its recovery codes."""
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with authored(self._pool, by or Author(person)) as connection:
             is_confirmed = await connection.fetchval(
                 "update totp_factors set confirmed_at = now(), last_step = $3 "
                 "where person_id = $1 and secret = $2 and confirmed_at is null returning true",
@@ -80,9 +84,9 @@ class SecondFactorStore:
         )
         return bool(is_first)
 
-    async def remove(self, person: PersonId) -> bool:
+    async def remove(self, person: PersonId, by: Author | None = None) -> bool:
         """Signing in takes the password alone again; False when it did before."""
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with authored(self._pool, by or Author(person)) as connection:
             was_there = await connection.fetchval(
                 "delete from totp_factors where person_id = $1 returning true", person
             )

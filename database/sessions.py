@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from database.credentials import CredentialId
 from database.people import tell_person_changed
 from database.pool import Connection, Pool
-from domain.access import Reader
+from domain.audit import Author
 from domain.errors import InvalidCredentialsError
 from domain.ids import PersonId
 from domain.people import Role
@@ -132,4 +132,4 @@ async def revoke_sessions(
 async def tell_account_changed(connection: Connection, person: PersonId) -> None:
     """Tell every process within the caller's transaction that somebody's account changed by their own hand."""
     role = Role(await connection.fetchval("select role from people where id = $1", person))
-    await tell_person_changed(connection, person, Reader(id=person, role=role))
+    await tell_person_changed(connection, person, Author(person, role))

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
+from database.audit import authored
 from database.people import lock_agent, tell_person_changed
 from database.pool import Connection, Pool
-from domain.access import Reader
+from domain.audit import Author
 from domain.errors import NotFoundError
 from domain.ids import PersonId
 from domain.ticket import Slug
@@ -27,9 +28,9 @@ class SkillStore:
             raise NotFoundError("There is no such agent.")
         return {row["skill"]: row["level"] for row in rows if row["skill"] is not None}
 
-    async def set(self, person: PersonId, levels: Mapping[Slug, int], by: Reader) -> None:
+    async def set(self, person: PersonId, levels: Mapping[Slug, int], by: Author) -> None:
         """Make these all of the person's skills. Raises NotFoundError when the person is nobody of the desk."""
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with authored(self._pool, by) as connection:
             await lock_agent(connection, person)
             is_desk = await connection.fetchval("select true from people where id = $1 and role <> 'requester'", person)
             if not is_desk:
@@ -40,8 +41,11 @@ class SkillStore:
 
 async def replace_skills(connection: Connection, person: PersonId, levels: Mapping[Slug, int]) -> None:
     """Make these all of the person's skills, within the caller's transaction."""
-    await connection.execute("delete from agent_skills where person_id = $1", person)
+    await connection.execute(
+        "delete from agent_skills where person_id = $1 and skill <> all($2::text[])", person, list(levels)
+    )
     await connection.executemany(
-        "insert into agent_skills (person_id, skill, level) values ($1, $2, $3)",
+        "insert into agent_skills (person_id, skill, level) values ($1, $2, $3) "
+        "on conflict (person_id, skill) do update set level = excluded.level",
         [(person, skill, level) for skill, level in levels.items()],
     )

@@ -6,9 +6,11 @@ from typing import Any, NamedTuple, NoReturn
 import asyncpg
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from database.audit import authored
 from database.idempotency import RequestKey, create_once
 from database.pool import Connection, Pool
 from database.sla_edition import check_expected, raise_edition
+from domain.audit import Author
 from domain.business_calendar import BusinessCalendar
 from domain.errors import AlreadyExistsError, CalendarInUseError, LimitReachedError, NotFoundError
 from domain.holiday import Holiday, HolidayCountry
@@ -77,7 +79,7 @@ class SlaCalendarStore:
         """Raises NotFoundError."""
         return await _read(self._pool, id)
 
-    async def add(self, name: str, draft: CalendarDraft, by: PersonId, key: RequestKey | None = None) -> CalendarRecord:
+    async def add(self, name: str, draft: CalendarDraft, by: Author, key: RequestKey | None = None) -> CalendarRecord:
         """Add a calendar in its first version. Raises AlreadyExistsError for a name in use, LimitReachedError.
 
         Harmless to repeat under a key: the first one's answer is kept.
@@ -89,45 +91,45 @@ class SlaCalendarStore:
             if count >= MAX_CALENDARS:
                 raise LimitReachedError(f"There may be {MAX_CALENDARS} calendars.")
             id = await connection.fetchval("insert into sla_calendars (name) values ($1) returning id", name)
-            await _add_version(connection, id, draft, by)
+            await _add_version(connection, id, draft, by.id)
             return (await _read(connection, id)).model_dump(mode="json")
 
         try:
-            return CalendarRecord.model_validate(await create_once(self._pool, key, create))
+            return CalendarRecord.model_validate(await create_once(self._pool, key, create, by))
         except asyncpg.UniqueViolationError as error:
             raise AlreadyExistsError(f"A calendar “{name}” exists already.") from error
 
     async def change(
-        self, id: SlaCalendarId, name: str, draft: CalendarDraft, by: PersonId, expected: int | None
+        self, id: SlaCalendarId, name: str, draft: CalendarDraft, by: Author, expected: int | None
     ) -> CalendarRecord:
         """Make a new version, which new tickets take; `expected` is the version that it follows, None for any.
 
         Raises NotFoundError, StaleRevisionError, and AlreadyExistsError for a name in use.
         """
         try:
-            async with self._pool.acquire() as connection, connection.transaction():
+            async with authored(self._pool, by) as connection:
                 await raise_edition(connection)
                 present = await _read(connection, id)
                 check_expected(present.version, expected)
                 await connection.execute("update sla_calendars set name = $2 where id = $1", id, name)
-                await _add_version(connection, id, draft, by)
+                await _add_version(connection, id, draft, by.id)
                 return await _read(connection, id)
         except asyncpg.UniqueViolationError as error:
             raise AlreadyExistsError(f"A calendar “{name}” exists already.") from error
 
-    async def add_draft(self, id: SlaCalendarId, draft: CalendarDraft, by: PersonId) -> int:
+    async def add_draft(self, id: SlaCalendarId, draft: CalendarDraft, by: Author) -> int:
         """Make a new version that no ticket takes until it is rolled out; the calendar keeps its name. Returns the
         version's id. Raises NotFoundError."""
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with authored(self._pool, by) as connection:
             await _read(connection, id)
-            return await _add_version(connection, id, draft, by, is_offered=False)
+            return await _add_version(connection, id, draft, by.id, is_offered=False)
 
-    async def delete(self, id: SlaCalendarId, expected: int | None) -> None:
+    async def delete(self, id: SlaCalendarId, by: Author, expected: int | None) -> None:
         """Take a calendar off the list; its versions stay for the tickets of the past.
 
         Raises NotFoundError, StaleRevisionError, and CalendarInUseError when a policy or an open clock counts by it.
         """
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with authored(self._pool, by) as connection:
             await raise_edition(connection)
             check_expected((await _read(connection, id)).version, expected)
             uses = await connection.fetchrow(_USES, id)
@@ -144,7 +146,7 @@ async def _read(connection: "Connection | Pool", id: SlaCalendarId) -> CalendarR
 
 
 async def _add_version(
-    connection: Connection, id: SlaCalendarId, draft: CalendarDraft, by: PersonId, *, is_offered: bool = True
+    connection: Connection, id: SlaCalendarId, draft: CalendarDraft, by: PersonId | None, *, is_offered: bool = True
 ) -> int:
     version: int = await connection.fetchval(
         "insert into sla_calendar_versions (calendar_id, version, calendar, holidays, holiday_countries, created_by, "

@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 import asyncpg
 from pydantic import BaseModel, ConfigDict
 
+from database.audit import authored
 from database.idempotency import RequestKey, create_once
 from database.pool import Connection, Pool
 from database.sla_edition import check_expected, raise_edition
+from domain.audit import Author
 from domain.errors import AlreadyExistsError, ConflictError, LimitReachedError, NotFoundError, UnknownReferenceError
 from domain.ids import PersonId, SlaCalendarId, SlaPolicyId
 from domain.sla_order import Ranked, check_reachable, lowest_place
@@ -97,7 +99,7 @@ class SlaPolicyStore:
         await _check_named(self._pool, draft)
 
     async def add(
-        self, draft: PolicyDraft, place: int | None, by: PersonId, key: RequestKey | None = None
+        self, draft: PolicyDraft, place: int | None, by: Author, key: RequestKey | None = None
     ) -> PolicyRecord:
         """Add a policy at this place, from 1; without one as far down as some ticket reaches it.
 
@@ -117,24 +119,24 @@ class SlaPolicyStore:
             id = await connection.fetchval(
                 "insert into sla_policies (name, place) values ($1, 0) returning id", draft.name
             )
-            await _add_version(connection, id, draft, by)
+            await _add_version(connection, id, draft, by.id)
             ids = [one.id for one in standing]
             await _put_in_order(connection, [*ids[:above], id, *ids[above:]])
             return (await _read(connection, id)).model_dump(mode="json")
 
         try:
-            return PolicyRecord.model_validate(await create_once(self._pool, key, create))
+            return PolicyRecord.model_validate(await create_once(self._pool, key, create, by))
         except asyncpg.UniqueViolationError as error:
             raise AlreadyExistsError(f"A policy “{draft.name}” exists already.") from error
 
-    async def change(self, id: SlaPolicyId, draft: PolicyDraft, by: PersonId, expected: int | None) -> PolicyRecord:
+    async def change(self, id: SlaPolicyId, draft: PolicyDraft, by: Author, expected: int | None) -> PolicyRecord:
         """Make a new version, which new tickets take; `expected` is the version that it follows, None for any.
 
         Raises NotFoundError, StaleRevisionError, UnknownReferenceError, PolicyUnreachableError, and AlreadyExistsError
         for a name in use.
         """
         try:
-            async with self._pool.acquire() as connection, connection.transaction():
+            async with authored(self._pool, by) as connection:
                 await raise_edition(connection)
                 present = await _read(connection, id)
                 check_expected(present.version, expected)
@@ -142,37 +144,37 @@ class SlaPolicyStore:
                 changed = Ranked(draft.name, draft.policy.conditions)
                 check_reachable([changed if one.id == id else one.ranked for one in await _all(connection)])
                 await connection.execute("update sla_policies set name = $2 where id = $1", id, draft.name)
-                await _add_version(connection, id, draft, by)
+                await _add_version(connection, id, draft, by.id)
                 return await _read(connection, id)
         except asyncpg.UniqueViolationError as error:
             raise AlreadyExistsError(f"A policy “{draft.name}” exists already.") from error
 
-    async def add_draft(self, id: SlaPolicyId, draft: PolicyDraft, by: PersonId) -> int:
+    async def add_draft(self, id: SlaPolicyId, draft: PolicyDraft, by: Author) -> int:
         """Make a new version that no ticket takes until it is rolled out; the policy keeps its name. Returns the
         version's id.
 
         Raises NotFoundError, UnknownReferenceError, PolicyUnreachableError.
         """
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with authored(self._pool, by) as connection:
             present = await _read(connection, id)
             await _check_named(connection, draft)
             changed = Ranked(present.name, draft.policy.conditions)
             check_reachable([changed if one.id == id else one.ranked for one in await _all(connection)])
-            return await _add_version(connection, id, draft, by, is_offered=False)
+            return await _add_version(connection, id, draft, by.id, is_offered=False)
 
-    async def delete(self, id: SlaPolicyId, expected: int | None) -> None:
+    async def delete(self, id: SlaPolicyId, by: Author, expected: int | None) -> None:
         """Take a policy off the list; the tickets that run on it go on. Raises NotFoundError, StaleRevisionError."""
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with authored(self._pool, by) as connection:
             await raise_edition(connection)
             check_expected((await _read(connection, id)).version, expected)
             await connection.execute("update sla_policies set is_deleted = true where id = $1", id)
 
-    async def reorder(self, ids: Sequence[SlaPolicyId], expected: int | None) -> PolicyOrder:
+    async def reorder(self, ids: Sequence[SlaPolicyId], by: Author, expected: int | None) -> PolicyOrder:
         """Put the policies into this order; `expected` is the edition of the present one, None for any.
 
         Raises StaleRevisionError, PolicyUnreachableError, and ConflictError when it does not name every policy once.
         """
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with authored(self._pool, by) as connection:
             edition = await raise_edition(connection)
             check_expected(edition - 1, expected)
             standing = {one.id: one for one in await _all(connection)}
@@ -214,7 +216,7 @@ async def _check_named(connection: "Connection | Pool", draft: PolicyDraft) -> N
 
 
 async def _add_version(
-    connection: Connection, id: SlaPolicyId, draft: PolicyDraft, by: PersonId, *, is_offered: bool = True
+    connection: Connection, id: SlaPolicyId, draft: PolicyDraft, by: PersonId | None, *, is_offered: bool = True
 ) -> int:
     version: int = await connection.fetchval(
         "insert into sla_policy_versions (policy_id, version, calendar_id, policy, created_by, is_offered) "

@@ -6,16 +6,20 @@ from typing import NamedTuple
 
 import asyncpg
 
+from database.audit import authored
 from database.idempotency import RequestKey
 from database.pool import PATIENT_SECONDS, Connection, Pool
 from database.sla_edition import raise_edition
 from database.ticket_rows import SELECT, ticket_of
+from domain.audit import Author
 from domain.errors import IdempotencyKeyReusedError, NotFoundError, PreviewOutdatedError, RolloutStateError
 from domain.ids import PersonId, TicketNumber
 from domain.sla_clock import TicketSla
 from domain.sla_rollout import FormerClocks, OpenTicket, Outcome, PlannedTicket, Rollout, UndoOutcome
 from domain.ticket import Ticket
 
+ROLLING = "program:rollout"
+"""By what an admin acts whom a rollout's workflow obeys."""
 PREVIEW_HOURS = 1
 """How long a preview may be applied."""
 
@@ -102,23 +106,24 @@ class RolloutStore:
         return int(row["id"])
 
     async def add(
-        self, by: PersonId, at: datetime, key: RequestKey, *, policy_version: int | None = None,
+        self, by: Author, at: datetime, key: RequestKey, *, policy_version: int | None = None,
         calendar_version: int | None = None, is_draft: bool, moves_ladders: bool = False,
     ) -> int:  # fmt: skip
         """A new rollout, whose preview is still to be made. Returns its id. Harmless to repeat under a key."""
-        id: int = await self._pool.fetchval(
-            "insert into sla_rollouts (policy_version, calendar_version, is_draft, moves_ladders, at, created_by, "
-            "request_id, fingerprint, edition) select $1, $2, $3, $4, $5, $6, $7, $8, number from sla_edition "
-            "on conflict (request_id) do update set request_id = excluded.request_id returning id",
-            policy_version,
-            calendar_version,
-            is_draft,
-            moves_ladders,
-            at,
-            by,
-            key.id,
-            key.fingerprint,
-        )
+        async with authored(self._pool, by) as connection:
+            id: int = await connection.fetchval(
+                "insert into sla_rollouts (policy_version, calendar_version, is_draft, moves_ladders, at, created_by, "
+                "request_id, fingerprint, edition) select $1, $2, $3, $4, $5, $6, $7, $8, number from sla_edition "
+                "on conflict (request_id) do update set request_id = excluded.request_id returning id",
+                policy_version,
+                calendar_version,
+                is_draft,
+                moves_ladders,
+                at,
+                by.id,
+                key.id,
+                key.fingerprint,
+            )
         return id
 
     async def read(self, id: int) -> RolloutRecord:
@@ -168,7 +173,7 @@ class RolloutStore:
         Raises RolloutStateError when the preview is not made yet or another rollout is under way, and
         PreviewOutdatedError when it is too old or a policy or calendar was changed since.
         """
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with authored(self._pool, Author(by, credential=ROLLING)) as connection:
             edition = await raise_edition(connection)
             row = await self._at(connection, id, "previewed")
             if row["status"] == "applying":
@@ -186,7 +191,7 @@ class RolloutStore:
 
         Raises RolloutStateError when it is not applied or another rollout is under way.
         """
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with authored(self._pool, Author(by, credential=ROLLING)) as connection:
             await raise_edition(connection)
             row = await self._at(connection, id, "applied")
             if row["status"] == "undoing":

@@ -5,12 +5,13 @@ from typing import Any, NamedTuple, NoReturn
 import asyncpg
 from pydantic import TypeAdapter
 
+from database.audit import authored
 from database.bell import BELL, DISPATCH_BELL
 from database.idempotency import RequestKey, create_once
 from database.people import lock_agent, tell_person_changed
 from database.pool import Connection, Pool
-from domain.access import Reader
 from domain.assignment_score import ScoreWeights
+from domain.audit import Author
 from domain.errors import AlreadyExistsError, NotFoundError, TeamInUseError, UnknownReferenceError
 from domain.ids import PersonId
 from domain.people import Role
@@ -88,7 +89,7 @@ class TeamStore:
         rows = await self._pool.fetch(_MEMBERS, team)
         return [Member(row["id"], row["name"], Role(row["role"]), row["is_active"]) for row in rows]
 
-    async def add(self, slug: Slug, name: str, by: Reader, key: RequestKey | None = None) -> TeamRecord:
+    async def add(self, slug: Slug, name: str, by: Author, key: RequestKey | None = None) -> TeamRecord:
         """Add a team with the usual settings. Raises AlreadyExistsError for a known slug.
 
         Harmless to repeat under a key: the team is added once.
@@ -100,18 +101,18 @@ class TeamStore:
             return {"slug": slug}
 
         try:
-            await create_once(self._pool, key, create)
+            await create_once(self._pool, key, create, by)
         except asyncpg.UniqueViolationError as error:
             raise AlreadyExistsError(f"{slug} exists already.") from error
         return await self.read(slug)
 
-    async def change(self, team: Slug, change: TeamChange, by: Reader) -> TeamRecord:
+    async def change(self, team: Slug, change: TeamChange, by: Author) -> TeamRecord:
         """Change what is given, all or nothing.
 
         Raises NotFoundError, and TeamInUseError when a team with open tickets, or one that a policy names, is to be
         deactivated.
         """
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with authored(self._pool, by) as connection:
             # Whoever puts a ticket into the team now waits until this is over, and then sees what became of it.
             await connection.execute("select from teams where slug = $1 for update", team)
             present = await _read(connection, team)
@@ -132,19 +133,19 @@ class TeamStore:
             await connection.execute(_CHANGED, team, by.id, by.role)
             return await _read(connection, team)
 
-    async def join(self, team: Slug, person: PersonId, by: Reader) -> None:
+    async def join(self, team: Slug, person: PersonId, by: Author) -> None:
         """Make somebody of the desk a member. Harmless to repeat. Raises NotFoundError for an unknown team or agent."""
         await self._move(
             team, person, by, "insert into team_members (team, person_id) values ($1, $2) on conflict do nothing"
         )
 
-    async def leave(self, team: Slug, person: PersonId, by: Reader) -> None:
+    async def leave(self, team: Slug, person: PersonId, by: Author) -> None:
         """End a membership; they keep the tickets that they have. Harmless to repeat. Raises NotFoundError for an
         unknown team or agent."""
         await self._move(team, person, by, "delete from team_members where team = $1 and person_id = $2")
 
-    async def _move(self, team: Slug, person: PersonId, by: Reader, statement: str) -> None:
-        async with self._pool.acquire() as connection, connection.transaction():
+    async def _move(self, team: Slug, person: PersonId, by: Author, statement: str) -> None:
+        async with authored(self._pool, by) as connection:
             await lock_agent(connection, person)
             await _read(connection, team)
             is_desk = await connection.fetchval("select true from people where id = $1 and role <> 'requester'", person)

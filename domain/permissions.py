@@ -140,7 +140,7 @@ PERMISSIONS = _table(
         """,
     ),
     (DESK, Scope.PEOPLE_READ, "list_organisations"),
-    (ADMINS, Scope.AUDIT_READ, "decode_payloads encode_payloads"),
+    (ADMINS, Scope.AUDIT_READ, "list_audit_entries decode_payloads encode_payloads"),
     (ADMINS, Scope.PEOPLE_READ, "list_users export_person list_retention"),
     (
         ADMINS,

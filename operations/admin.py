@@ -11,10 +11,13 @@ import sys
 from api.passwords import Passwords
 from database.people import PeopleStore
 from database.pool import UNAVAILABLE, open_pool
+from domain.audit import Author
 from domain.errors import PasswordRefusedError
 from domain.password import MIN_PASSWORD
 from domain.people import Role
 from settings import Settings
+
+BY = Author(credential="program:admin")
 
 
 async def make_admin(settings: Settings, email: str, name: str, password: str | None) -> str:
@@ -25,13 +28,13 @@ async def make_admin(settings: Settings, email: str, name: str, password: str | 
         people = PeopleStore(pool)
         known = await people.find_by_email(email)
         if known is not None:
-            await people.change(known.id, known.reader, role=Role.ADMIN, is_active=True)
+            await people.change(known.id, BY, role=Role.ADMIN, is_active=True)
             return f"{email} is an admin now; the password stays as it is."
         if password is None or len(password) < MIN_PASSWORD:
             raise ValueError(f"A new person needs a password of at least {MIN_PASSWORD} characters.")
         passwords = Passwords()
         passwords.check(password, email)
-        await people.add(email, name, Role.ADMIN, await passwords.hash(password))
+        await people.add(email, name, Role.ADMIN, await passwords.hash(password), by=BY)
         return f"{email} was made, as an admin."
 
 

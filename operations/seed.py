@@ -3,8 +3,10 @@
 import asyncio
 
 from api.passwords import Passwords
+from database.audit import name_author
 from database.people import insert_person
 from database.pool import open_pool
+from domain.audit import Author
 from domain.people import Role
 from domain.ticket import Slug
 from settings import Settings
@@ -31,6 +33,7 @@ async def seed(settings: Settings) -> bool:
         await connection.execute("lock table people in exclusive mode")
         if await connection.fetchval("select exists (select from people)"):
             return False
+        await name_author(connection, Author(credential="program:seed"))
         await connection.executemany("insert into teams (slug, name) values ($1, $2)", list(TEAMS.items()))
         for (email, name, role, teams), hashed in zip(PEOPLE, hashes, strict=True):
             await insert_person(connection, email, name, role, hashed, teams)

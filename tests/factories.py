@@ -8,6 +8,7 @@ import asyncpg
 
 from database.ticket_rows import NewWording
 from domain.access import Reader
+from domain.audit import Author
 from domain.ids import AttachmentId, CommandId, PersonId, TextId, TicketNumber
 from domain.lifecycle import LifecycleRules, open_ticket, opening
 from domain.people import Actor, Role
@@ -80,6 +81,11 @@ def reader(person: PersonId) -> Reader:
     """A person of the tests' desk, signed in."""
     _, role, teams = PEOPLE[person]
     return Reader(id=person, role=role, teams=frozenset(teams))
+
+
+def author(person: PersonId) -> Author:
+    """A person of the tests' desk, as the author of a change."""
+    return Author(person, PEOPLE[person][1], "192.0.2.7", "access-token")
 
 
 def ticket(**changes: Any) -> Ticket:

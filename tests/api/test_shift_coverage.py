@@ -5,6 +5,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from domain.audit import Author
 from domain.ids import PersonId
 from tests.api.desk_api import ApiDesk, assert_problem
 from tests.api.shift_desk import COVERAGE, a_break, at, planned, said
@@ -32,7 +33,7 @@ async def test_who_is_on_when_and_where_somebody_is_missing(
     await planned(supervisor, alex, 8, 12, breaks=[a_break(10, 10.5, "short_break")])
     await planned(supervisor, ana, 11, 16)
     await planned(supervisor, api.people["agent3"].id, team="billing")
-    await api.parts.skills.set(ana, {"vpn": 3}, api.people["supervisor"].reader)
+    await api.parts.skills.set(ana, {"vpn": 3}, Author(api.people["supervisor"].id))
 
     told = await coverage(agent, required=1)
 
@@ -52,7 +53,7 @@ async def test_who_is_on_when_and_where_somebody_is_missing(
     )
     assert told["score"] == 93.8
     assert [one["name"] for one in told["agents"]] == ["Alex Agent", "Ana Agent"]
-    await api.parts.skills.set(ana, {}, api.people["supervisor"].reader)
+    await api.parts.skills.set(ana, {}, Author(api.people["supervisor"].id))
 
 
 async def test_the_stored_need_of_a_team_counts(supervisor: httpx2.AsyncClient, alex: PersonId) -> None:

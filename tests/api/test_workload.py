@@ -12,6 +12,7 @@ from temporalio.client import Client
 
 from database.shifts import ShiftStore
 from database.workload import WorkloadStore
+from domain.audit import Author
 from domain.balance import Held
 from domain.dispatch import Board
 from domain.ids import PersonId, TicketNumber
@@ -87,7 +88,7 @@ def moves(plan: dict[str, Any]) -> list[tuple[int, str | None, str, str]]:
 
 
 async def test_a_team_shows_its_queue_and_its_agents(team: Team) -> None:
-    await team.api.parts.skills.set(team.one, {"vpn": 3}, team.api.people["supervisor"].reader)
+    await team.api.parts.skills.set(team.one, {"vpn": 3}, Author(team.api.people["supervisor"].id))
     await team.has(team.other, presence="offline")
     await team.given(team.one, 2, estimated_minutes=30)
     await team.given(None)
@@ -269,7 +270,7 @@ async def test_when_the_engine_does_not_answer_each_move_says_so_and_the_same_ke
 
 
 async def test_an_optimum_gives_what_waits_to_who_suits(team: Team) -> None:
-    await team.api.parts.skills.set(team.other, {"vpn": 3}, team.api.people["supervisor"].reader)
+    await team.api.parts.skills.set(team.other, {"vpn": 3}, Author(team.api.people["supervisor"].id))
     (number,) = await team.given(None, required_skills=["vpn"])
 
     plan = await team.asks("optimize", uuid4().hex, dry_run=False)

@@ -39,12 +39,12 @@ from tests.factories import (
     REQUESTER,
     SUPERVISOR,
     TEAMS,
+    author,
     command_id,
     person_id,
-    reader,
 )
 
-BY_ADMIN = reader(ADMIN)
+BY_ADMIN = author(ADMIN)
 KEY = RequestKey(command_id("add"), "digest")
 HOURS = BusinessCalendar(
     zone="Europe/Berlin",
@@ -348,8 +348,8 @@ async def test_whoever_has_leave_to_leaves_tickets_behind(agents: AgentStore, st
 async def test_two_who_change_each_other_do_not_wait_for_each_other_for_ever(agents: AgentStore) -> None:
     for name in map(str, range(10)):
         await asyncio.gather(
-            agents.change(ADMIN, AgentChange(name=name), reader(SUPERVISOR)),
-            agents.change(SUPERVISOR, AgentChange(name=name), reader(ADMIN)),
+            agents.change(ADMIN, AgentChange(name=name), author(SUPERVISOR)),
+            agents.change(SUPERVISOR, AgentChange(name=name), author(ADMIN)),
         )
 
         assert (await agents.read(ADMIN)).name == (await agents.read(SUPERVISOR)).name == name

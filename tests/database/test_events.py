@@ -17,7 +17,7 @@ from domain.people import Role
 from domain.ticket import Priority
 from domain.ticket_commands import AddReply, AssignTicket, EditTicket
 from tests.database.storing import recorded, stored_text, stored_ticket
-from tests.factories import ADMIN, AGENT, NOW, REQUESTER, reader, store_desk
+from tests.factories import ADMIN, AGENT, NOW, REQUESTER, author, store_desk
 
 BEGINNING = StreamCursor(1, 0, 0)
 NAIVE = "select type from events where id > $1 order by id"
@@ -257,7 +257,7 @@ async def test_an_event_carries_who_did_it_whom_it_names_and_who_may_see_it_toda
 async def test_a_persons_change_is_an_event_of_its_own_topic(log: EventLog, people: PeopleStore) -> None:
     start = await log.now()
 
-    await people.change(AGENT, reader(ADMIN), role=Role.SUPERVISOR)
+    await people.change(AGENT, author(ADMIN), role=Role.SUPERVISOR)
 
     (event,) = await log.after(start)
     assert (event.topic, event.type, event.person, event.internal) == ("people", "person.changed", AGENT, True)

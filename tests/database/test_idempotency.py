@@ -8,6 +8,7 @@ import pytest
 from database.idempotency import RequestKey, create_once
 from database.people import CategoryStore, NamedSlug
 from database.pool import Connection, Pool
+from domain.audit import Author
 from domain.errors import AlreadyExistsError, IdempotencyKeyReusedError
 from tests.factories import command_id
 
@@ -125,6 +126,6 @@ async def test_of_two_requests_at_the_same_time_the_second_creates_when_the_firs
 
 async def test_a_category_is_added_once_under_a_key_and_its_slug_belongs_to_it(categories: CategoryStore) -> None:
     for _ in range(2):
-        assert await categories.add("gardeners", "Gardeners", KEY) == NamedSlug("gardeners", "Gardeners")
+        assert await categories.add("gardeners", "Gardeners", Author(), KEY) == NamedSlug("gardeners", "Gardeners")
     with pytest.raises(AlreadyExistsError):
-        await categories.add("gardeners", "Gardeners", OTHER)
+        await categories.add("gardeners", "Gardeners", Author(), OTHER)

@@ -13,7 +13,7 @@ from database.pool import Pool
 from domain.errors import AccountInactiveError, AddressNotTrustedError
 from domain.identity import Identity, Rights
 from domain.people import Role
-from tests.factories import ADMIN, AGENT, REQUESTER, reader
+from tests.factories import ADMIN, AGENT, REQUESTER, author
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 ADA = Identity("ada", "ada@corp.example", is_email_proven=True, name="Ada")
@@ -110,7 +110,7 @@ async def test_teams_and_organisations_that_nobody_made_are_left_out(identities:
 
 async def test_whoever_is_deactivated_stays_out(identities: IdentityStore, people: PeopleStore) -> None:
     id = (await identities.enter("corp", ADA, NOTHING, Role.REQUESTER, NOW)).person.id
-    await people.change(id, reader(ADMIN), is_active=False)
+    await people.change(id, author(ADMIN), is_active=False)
 
     with pytest.raises(AccountInactiveError):
         await enter(identities, rights=Rights(Role.ADMIN, None, None))

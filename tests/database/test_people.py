@@ -13,13 +13,14 @@ from tests.factories import (
     ADMIN,
     AGENT,
     PEOPLE,
+    author,
     command_id,
     person_id,
     reader,
 )
 
 KEY = RequestKey(command_id("add"), "digest")
-BY_ADMIN = reader(ADMIN)
+BY_ADMIN = author(ADMIN)
 
 
 async def test_a_person_is_read_with_role_and_teams(people: PeopleStore) -> None:
@@ -86,8 +87,8 @@ async def test_a_change_that_is_refused_changes_nothing_and_is_no_event(people: 
 
 
 async def test_a_password_is_replaced(people: PeopleStore) -> None:
-    await people.rehash(AGENT, "another hash", "newer hash")
-    await people.rehash(AGENT, "", "new hash")
+    await people.rehash(AGENT, "another hash", "newer hash", BY_ADMIN)
+    await people.rehash(AGENT, "", "new hash", BY_ADMIN)
 
     agent = await people.read(AGENT)
     assert agent is not None
@@ -105,7 +106,7 @@ async def test_people_are_paged_each_once(people: PeopleStore) -> None:
 
 
 async def test_categories_are_listed_by_slug(categories: CategoryStore) -> None:
-    await categories.add("gardening", "Gardening")
+    await categories.add("gardening", "Gardening", BY_ADMIN)
 
     assert [category.slug for category in await categories.all()] == [
         "billing",
@@ -118,4 +119,4 @@ async def test_categories_are_listed_by_slug(categories: CategoryStore) -> None:
 
 async def test_a_slug_is_given_once(categories: CategoryStore) -> None:
     with pytest.raises(AlreadyExistsError):
-        await categories.add("general", "General")
+        await categories.add("general", "General", BY_ADMIN)

@@ -6,9 +6,9 @@ from database.events import EventLog
 from database.pool import Pool
 from database.skills import SkillStore
 from domain.errors import NotFoundError
-from tests.factories import AGENT, REQUESTER, SUPERVISOR, person_id, reader
+from tests.factories import AGENT, REQUESTER, SUPERVISOR, author, person_id
 
-BY_SUPERVISOR = reader(SUPERVISOR)
+BY_SUPERVISOR = author(SUPERVISOR)
 
 
 @pytest.fixture

@@ -24,11 +24,11 @@ from tests.factories import (
     OTHER_AGENT,
     REQUESTER,
     TEAMS,
+    author,
     person_id,
-    reader,
 )
 
-BY_ADMIN = reader(ADMIN)
+BY_ADMIN = author(ADMIN)
 
 
 async def test_teams_are_listed_by_slug_with_the_usual_settings(teams: TeamStore) -> None:

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from database.erasure import ErasureStore
 from database.retention import BATCH, RetentionStore
+from domain.audit import Author
 from domain.retention import RetentionKind
 from tests.factories import REQUESTER
 from tests.workflows.engine_desk import EngineDesk, eventually
@@ -37,7 +38,7 @@ async def test_the_schedule_applies_every_rule(desk: EngineDesk) -> None:
 async def test_a_rule_without_days_removes_nothing(desk: EngineDesk) -> None:
     kept = RetentionStore(desk.pool, ErasureStore(desk.pool))
     await desk.pool.execute(OLD_SESSIONS, REQUESTER, 500, 1)
-    await kept.choose(RetentionKind.SESSIONS, None)
+    await kept.choose(RetentionKind.SESSIONS, None, Author())
 
     removed = await desk.client.execute_workflow(
         RetentionWorkflow.run,
@@ -46,5 +47,5 @@ async def test_a_rule_without_days_removes_nothing(desk: EngineDesk) -> None:
         execution_timeout=timedelta(minutes=1),
     )
 
-    await kept.choose(RetentionKind.SESSIONS, 90)
+    await kept.choose(RetentionKind.SESSIONS, 90, Author())
     assert removed["sessions"] == 0

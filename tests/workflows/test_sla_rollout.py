@@ -71,8 +71,8 @@ class RollingDesk(NamedTuple):
         """The preview of a draft of the standard policy."""
         version = await new_version(self.engine.pool, policy)
         id = await self.rollouts.add(
-            factories.ADMIN, datetime.now(UTC), RequestKey(CommandId(uuid4()), ""), policy_version=version,
-            is_draft=True, moves_ladders=moves_ladders,
+            factories.author(factories.ADMIN), datetime.now(UTC), RequestKey(CommandId(uuid4()), ""),
+            policy_version=version, is_draft=True, moves_ladders=moves_ladders,
         )  # fmt: skip
         await self.rolling.start(id)
         return await self.becomes(id, "previewed")
