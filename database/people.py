@@ -16,6 +16,7 @@ from domain.ids import PersonId
 from domain.people import Role
 from domain.ticket import Slug
 
+Kind = Literal["person", "service"]
 DEFAULT_TIER: Slug = "standard"
 NAMED_TICKETS = 20
 """How many tickets a refusal names at most."""
@@ -31,7 +32,7 @@ class PersonRecord(NamedTuple):
     password_hash: str | None
     """None: there is no password to sign in with."""
     tier: Slug
-    kind: Literal["person", "service"]
+    kind: Kind
     organisation: Slug | None
     sees_organisation: bool
     email_verified_at: datetime | None
@@ -64,7 +65,7 @@ _SELECT = f"select {PERSON} from people p"
 _CHANGED = f"""
 with event as (
     insert into events (topic, type, at, actor_kind, actor_id, actor_role, internal, person_id, data)
-    values ('people', 'person.changed', now(), 'person', $2, $3, true, $1, '{{}}')
+    values ('people', 'person.changed', now(), $4, $2, $3, true, $1, '{{}}')
 )
 select pg_notify('{BELL}', ''), pg_notify('{ACCESS_BELL}', $1::uuid::text), {CALL_DISPATCHERS}
 """
@@ -81,13 +82,16 @@ class PeopleStore:
         return None if row is None else person_of(row)
 
     async def find_by_email(self, email: str) -> PersonRecord | None:
-        row = await self._pool.fetchrow(f"{_SELECT} where lower(p.email) = lower($1)", email)
+        """The person of this address; accounts of services have none to be found by."""
+        row = await self._pool.fetchrow(f"{_SELECT} where lower(p.email) = lower($1) and p.kind = 'person'", email)
         return None if row is None else person_of(row)
 
     async def page(self, after: PersonId | None, limit: int) -> list[PersonRecord]:
-        """People in the order of their ids."""
+        """People in the order of their ids, without the accounts of services."""
         rows = await self._pool.fetch(
-            f"{_SELECT} where $1::uuid is null or p.id > $1 order by p.id limit $2", after, limit
+            f"{_SELECT} where p.kind = 'person' and ($1::uuid is null or p.id > $1) order by p.id limit $2",
+            after,
+            limit,
         )
         return [person_of(row) for row in rows]
 
@@ -183,20 +187,24 @@ async def insert_person(
     email: str,
     name: str,
     role: Role,
-    password_hash: str,
+    password_hash: str | None,
     teams: tuple[Slug, ...],
     tier: Slug = DEFAULT_TIER,
+    *,
+    id: PersonId | None = None,
+    kind: Kind = "person",
 ) -> PersonId:
-    """Add a person within the caller's transaction."""
-    person = PersonId(uuid4())
+    """Add a person, under this id or a new one, within the caller's transaction."""
+    person = id or PersonId(uuid4())
     await connection.execute(
-        "insert into people (id, email, name, role, password_hash, tier) values ($1, $2, $3, $4, $5, $6)",
+        "insert into people (id, email, name, role, password_hash, tier, kind) values ($1, $2, $3, $4, $5, $6, $7)",
         person,
         email,
         name,
         role,
         password_hash,
         tier,
+        kind,
     )
     await _set_teams(connection, person, teams)
     return person
@@ -219,21 +227,23 @@ async def change_person(
     teams: tuple[Slug, ...] | None = None,
     tier: Slug | None = None,
     leaves_tickets: bool = False,
+    kind: Kind = "person",
 ) -> None:
     """Change what is given within the caller's transaction, which has locked the agent.
 
-    Raises NotFoundError, UnknownReferenceError for an unknown team, and AgentOwnsTicketsError when somebody with open
-    tickets leaves the desk, unless they may leave them behind.
+    Raises NotFoundError when there is nobody of that kind, UnknownReferenceError for an unknown team, and
+    AgentOwnsTicketsError when somebody with open tickets leaves the desk, unless they may leave them behind.
     """
     found = await connection.fetchval(
         "update people set name = coalesce($2, name), role = coalesce($3, role), "
         "is_active = coalesce($4, is_active), tier = coalesce($5, tier), updated_at = now() "
-        "where id = $1 returning id",
+        "where id = $1 and kind = $6 returning id",
         person,
         name,
         role,
         is_active,
         tier,
+        kind,
     )
     if found is None:
         raise NotFoundError("There is no such person.")
@@ -248,7 +258,7 @@ async def change_person(
 async def tell_person_changed(connection: Connection, person: PersonId, by: Reader) -> None:
     """Write down within the caller's transaction that somebody changed: open streams follow their rights, and whoever
     dispatches looks again."""
-    await connection.execute(_CHANGED, person, by.id, by.role)
+    await connection.execute(_CHANGED, person, by.id, by.role, by.actor.kind)
 
 
 async def check_owns_nothing(connection: Connection, person: PersonId) -> None:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, NoReturn
 import asyncpg
 from pydantic import TypeAdapter
 
+from database.agent_rows import IS_DESK
 from database.bell import BELL, DISPATCH_BELL
 from database.idempotency import RequestKey, create_once
 from database.people import lock_agent, tell_person_changed
@@ -20,14 +21,14 @@ from domain.ticket import Slug
 SETTINGS = tuple(TeamSettings.model_fields)
 """A column for each setting, by the same name."""
 _SELECT = f"select slug, name, is_active, {', '.join(SETTINGS)} from teams"
-_MEMBERS = """
+_MEMBERS = f"""
 select p.id, p.name, p.role, p.is_active from team_members m join people p on p.id = m.person_id
-where m.team = $1 and p.role <> 'requester' order by p.name, p.id
+where m.team = $1 and {IS_DESK} order by p.name, p.id
 """
 _CHANGED = f"""
 with event as (
     insert into events (topic, type, at, actor_kind, actor_id, actor_role, internal, data)
-    values ('teams', 'team.changed', now(), 'person', $2, $3, true, jsonb_build_object('team', $1::text))
+    values ('teams', 'team.changed', now(), $4, $2, $3, true, jsonb_build_object('team', $1::text))
 )
 select pg_notify('{BELL}', ''), pg_notify('{DISPATCH_BELL}', $1)
 """
@@ -96,7 +97,7 @@ class TeamStore:
 
         async def create(connection: Connection) -> dict[str, Any]:
             await connection.execute("insert into teams (slug, name) values ($1, $2)", slug, name)
-            await connection.execute(_CHANGED, slug, by.id, by.role)
+            await connection.execute(_CHANGED, slug, by.id, by.role, by.actor.kind)
             return {"slug": slug}
 
         try:
@@ -129,7 +130,7 @@ class TeamStore:
                     for name in SETTINGS
                 ),
             )
-            await connection.execute(_CHANGED, team, by.id, by.role)
+            await connection.execute(_CHANGED, team, by.id, by.role, by.actor.kind)
             return await _read(connection, team)
 
     async def join(self, team: Slug, person: PersonId, by: Reader) -> None:
@@ -147,13 +148,13 @@ class TeamStore:
         async with self._pool.acquire() as connection, connection.transaction():
             await lock_agent(connection, person)
             await _read(connection, team)
-            is_desk = await connection.fetchval("select true from people where id = $1 and role <> 'requester'", person)
+            is_desk = await connection.fetchval(f"select true from people p where p.id = $1 and {IS_DESK}", person)
             if not is_desk:
                 raise NotFoundError("There is no such agent.")
             moved = await connection.execute(statement, team, person)
             if not moved.endswith(" 0"):
                 await tell_person_changed(connection, person, by)
-                await connection.execute(_CHANGED, team, by.id, by.role)
+                await connection.execute(_CHANGED, team, by.id, by.role, by.actor.kind)
 
 
 async def check_team(connection: "Connection | Pool", team: Slug) -> None:

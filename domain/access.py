@@ -43,6 +43,11 @@ class Reader(BaseModel):
     def actor(self) -> Actor:
         return Actor.service(self.id, self.role) if self.is_service else Actor.person(self.id, self.role)
 
+    @property
+    def is_agent(self) -> bool:
+        """Whether the reader is somebody who works at the desk: there or not, and given tickets. No service is."""
+        return self.role.is_desk and not self.is_service
+
 
 class HasAudience(Protocol):
     """What decides who sees a ticket."""

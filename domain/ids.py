@@ -8,6 +8,7 @@ TicketNumber = NewType("TicketNumber", int)
 TextId = NewType("TextId", UUID)
 """Names a stored text (a ticket's wording, a reply, a note); texts themselves stay out of commands and histories."""
 CommandId = NewType("CommandId", UUID)
+ApiKeyId = NewType("ApiKeyId", UUID)
 SlaCalendarId = NewType("SlaCalendarId", int)
 SlaPolicyId = NewType("SlaPolicyId", int)
 ShiftId = NewType("ShiftId", int)

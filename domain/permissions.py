@@ -54,7 +54,9 @@ def _table(*rows: tuple[frozenset[Role], Scope | None, str]) -> dict[str, Permis
     return table
 
 
-PUBLIC = frozenset(["login", "register", "get_shift_feed", "live", "ready", "metrics", "redirect_to_docs"])
+PUBLIC = frozenset(
+    ["login", "register", "make_token", "get_shift_feed", "live", "ready", "metrics", "redirect_to_docs"]
+)
 """Operations without sign-in. A shift feed's address is itself the secret."""
 
 PERMISSIONS = _table(
@@ -121,4 +123,9 @@ PERMISSIONS = _table(
     ),
     (ADMINS, Scope.PEOPLE_READ, "list_users"),
     (ADMINS, Scope.PEOPLE_WRITE, "add_user edit_user"),
+    (ANYBODY, Scope.ACCOUNT, "list_api_keys add_api_key rotate_api_key revoke_api_key"),
+    (ADMINS, Scope.PEOPLE_READ, "list_service_accounts get_service_account list_service_account_keys"),
+    (ADMINS, Scope.PEOPLE_WRITE, "add_service_account edit_service_account"),
+    # As with one's own keys: no key makes another one.
+    (ADMINS, Scope.ACCOUNT, "add_service_account_key rotate_service_account_key revoke_service_account_key"),
 )
