@@ -15,12 +15,15 @@ from starlette.types import ASGIApp
 
 from api import (
     agents,
+    api_keys,
     assignment,
     auth,
+    client_credentials,
     hand_over,
     health,
     people,
     presence,
+    service_accounts,
     shift_coverage,
     shift_feeds,
     shift_life,
@@ -45,6 +48,7 @@ from api import (
 from api.attendance import Attendance
 from api.event_frames import Event
 from api.feed import Feed
+from api.key_uses import KeyUses
 from api.middleware import AnnouncedBodyLimit, Metrics
 from api.passwords import Passwords
 from api.principals import Principals
@@ -55,6 +59,7 @@ from database.agent_connections import AgentConnectionStore
 from database.agent_lives import AgentLifeStore
 from database.agent_performance import PerformanceFigures
 from database.agents import AgentStore
+from database.api_keys import ApiKeyStore
 from database.bell import ACCESS_BELL, BELL, Bell
 from database.credentials import CredentialStore
 from database.dispatch import DispatchStore
@@ -63,6 +68,7 @@ from database.forecasts import ForecastStore
 from database.people import CategoryStore, PeopleStore
 from database.pool import open_pool
 from database.rotas import RotaStore
+from database.service_accounts import ServiceAccountStore
 from database.sessions import SessionStore
 from database.shift_feeds import ShiftFeedStore
 from database.shift_needs import ShiftNeedStore
@@ -118,6 +124,7 @@ async def build_desk(settings: Settings) -> Desk:
     shifts = ShiftStore(pool)
     dispatch = DispatchStore(pool, shifts, terms)
     principals = Principals(CredentialStore(pool))
+    api_keys = ApiKeyStore(pool)
     feed = Feed(events, principals)
     api_key = settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None
     client = await connect(
@@ -166,6 +173,9 @@ async def build_desk(settings: Settings) -> Desk:
         bell=Bell(settings.database_dsn, {ACCESS_BELL: principals.ring, BELL: feed.ring}),
         principals=principals,
         sessions=SessionStore(pool),
+        api_keys=api_keys,
+        key_uses=KeyUses(api_keys),
+        service_accounts=ServiceAccountStore(pool),
         tokens=AccessTokens(load_or_make_key(settings.token_key_path), lifetime),
         passwords=Passwords(),
         rules=LifecycleRules(auto_close_days=settings.auto_close_days, reopen_days=settings.reopen_days),
@@ -180,13 +190,14 @@ def create_app(settings: Settings) -> FastAPI:
         gc.set_threshold(*GC_THRESHOLD)
         desk = await build_desk(settings)
         app.state.desk = desk
-        running = [asyncio.create_task(part.run()) for part in (desk.feed, desk.bell, desk.attendance)]
+        running = [asyncio.create_task(part.run()) for part in (desk.feed, desk.bell, desk.attendance, desk.key_uses)]
         yield
         desk.feed.drain()
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         await desk.attendance.leave()
+        await desk.key_uses.write()
         await desk.pool.close()
 
     app = DeskApp(
@@ -207,6 +218,7 @@ def create_app(settings: Settings) -> FastAPI:
     api = APIRouter(prefix="/api", responses=PROBLEMS)
     for part in (
         tickets, ticket_commands, timeline, assignment, auth, presence, shift_life, people, agents, hand_over, teams,
+        api_keys, client_credentials, service_accounts,
         sla_ledger, sla_calendars, sla_policies, sla_rollouts, sla_figures, shift_rotas, shift_time_off, shift_requests,
         shift_coverage, shift_feeds, shifts, workload, workload_plans, workload_predictions, stream,
     ):  # fmt: skip

@@ -3,11 +3,12 @@
 import hashlib
 import re
 from datetime import UTC, datetime
+from hmac import compare_digest
 from typing import Annotated, NamedTuple, cast
 from uuid import uuid4
 
 from fastapi import Depends, Header, Path, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 
 from api.state import Desk
@@ -15,11 +16,14 @@ from database.credentials import CredentialId, Principal
 from database.idempotency import RequestKey
 from database.people import PersonRecord
 from domain.access import Audience, Reader, check_permission, ticket_scope
+from domain.api_key import parse
 from domain.errors import InvalidError, TicketNotFoundError, UnauthenticatedError
-from domain.ids import CommandId, PersonId, TicketNumber, command_id_for_key
+from domain.ids import ApiKeyId, CommandId, PersonId, TicketNumber, command_id_for_key
 from domain.ticket import Ticket
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="bearer", bearerFormat="JWT")
+_api_key = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="api_key")
+FOREVER = datetime.max.replace(tzinfo=UTC)
 Number = Annotated[TicketNumber, Path(ge=1, le=2**53, description="The ticket's number.")]
 _ETAG = re.compile(r'(?:W/)?"?(\d{1,9})"?')
 
@@ -51,15 +55,23 @@ class Presented(NamedTuple):
 
     credential: CredentialId
     until: datetime
+    secret_hash: bytes | None = None
+    """The digest of the secret that came with it, still to be compared; None: what came bears our signature."""
 
 
 async def presented(
-    request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    request: Request,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    api_key: Annotated[str | None, Depends(_api_key)],
 ) -> Presented:
-    """Raises UnauthenticatedError without a genuine credential."""
-    if bearer is None:
-        raise UnauthenticatedError("Sign in first: send `Authorization: Bearer <access token>`.")
-    return Presented(*_desk(request).tokens.check(bearer.credentials))
+    """The first that came of access token and API key. Raises UnauthenticatedError without any, or when that one is
+    not genuine."""
+    if bearer is not None:
+        return Presented(*_desk(request).tokens.check(bearer.credentials))
+    if api_key is not None:
+        key = parse(api_key)
+        return Presented(CredentialId("key", key.id), FOREVER, key.digest)
+    raise UnauthenticatedError("Sign in first: send `Authorization: Bearer <access token>` or `X-API-Key: <key>`.")
 
 
 async def signed_in(request: Request, presented: Annotated[Presented, Depends(presented)]) -> SignedIn:
@@ -71,6 +83,10 @@ async def signed_in(request: Request, presented: Annotated[Presented, Depends(pr
     principal = await _desk(request).principals.find(presented.credential)
     if principal is None or not principal.is_good(datetime.now(UTC)):
         raise UnauthenticatedError("This sign-in is not valid any more.")
+    if presented.secret_hash is not None and not compare_digest(presented.secret_hash, principal.secret_hash or b""):
+        raise UnauthenticatedError("This sign-in is not valid any more.")
+    if principal.credential.kind == "key":
+        _desk(request).key_uses.used(ApiKeyId(principal.credential.id))
     reader = principal.reader
     check_permission(reader, request.scope["route"].name)
     until = presented.until if principal.expires_at is None else min(presented.until, principal.expires_at)

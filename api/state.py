@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 from api.attendance import Attendance
 from api.feed import Feed
+from api.key_uses import KeyUses
 from api.passwords import Passwords
 from api.principals import Principals
 from api.tokens import AccessTokens
 from database.agent_lives import AgentLifeStore
 from database.agent_performance import PerformanceFigures
 from database.agents import AgentStore
+from database.api_keys import ApiKeyStore
 from database.bell import Bell
 from database.dispatch import DispatchStore
 from database.events import EventLog
@@ -17,6 +19,7 @@ from database.forecasts import ForecastStore
 from database.people import CategoryStore, PeopleStore
 from database.pool import Pool
 from database.rotas import RotaStore
+from database.service_accounts import ServiceAccountStore
 from database.sessions import SessionStore
 from database.shift_feeds import ShiftFeedStore
 from database.shift_needs import ShiftNeedStore
@@ -80,6 +83,9 @@ class Desk:
     bell: Bell
     principals: Principals
     sessions: SessionStore
+    api_keys: ApiKeyStore
+    key_uses: KeyUses
+    service_accounts: ServiceAccountStore
     tokens: AccessTokens
     passwords: Passwords
     rules: LifecycleRules

@@ -205,7 +205,7 @@ async def test_the_key_is_kept_and_only_its_owner_may_read_it(api: ApiDesk) -> N
 
 
 async def test_without_signing_in_nothing_is_told(api: ApiDesk, nobody: httpx2.AsyncClient) -> None:
-    open_paths = {"/api/auth/login", "/api/auth/register", "/api/shifts/feeds/{file}"}
+    open_paths = {"/api/auth/login", "/api/auth/token", "/api/auth/register", "/api/shifts/feeds/{file}"}
     for path, operations in api.app.openapi()["paths"].items():
         if not path.startswith("/api/") or path in open_paths:
             continue
