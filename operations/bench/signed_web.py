@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import uvicorn
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 
 from api.app import create_app
 from api.requests import AsReader
@@ -20,15 +20,12 @@ from operations.bench.system import child, free_ports, wait_until_ready
 from settings import Settings
 
 PLAIN, SIGNED = "/bench/plain", "/bench/signed"
-router = APIRouter()
 
 
-@router.get(PLAIN)
 async def plain() -> bool:
     return True
 
 
-@router.get(SIGNED, name="me")  # the door asks its table by the operation's name
 async def signed(reader: AsReader) -> bool:
     return reader.is_service
 
@@ -36,10 +33,11 @@ async def signed(reader: AsReader) -> bool:
 def app(settings: Settings) -> FastAPI:
     """With our routes first: how long it takes to find a route is none of the question."""
     made = create_app(settings)
-    made.include_router(router)
+    before = len(made.router.routes)
+    made.add_api_route(PLAIN, plain)
+    made.add_api_route(SIGNED, signed, name="me")  # the door asks its table by the operation's name
     routes = made.router.routes
-    ours = [route for route in routes if getattr(route, "path", "") in (PLAIN, SIGNED)]
-    routes[:] = [*ours, *(route for route in routes if route not in ours)]
+    routes[:] = [*routes[before:], *routes[:before]]
     return made
 
 
