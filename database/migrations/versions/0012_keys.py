@@ -8,6 +8,8 @@ branch_labels = None
 depends_on = None
 
 STATEMENTS = (
+    "update api_keys set expires_at = created_at + interval '1 year' where expires_at is null",
+    "alter table api_keys alter column expires_at set not null",
     "alter table api_keys add column replaces uuid references api_keys on delete set null",
     "create index api_keys_by_replaced on api_keys (replaces) where replaces is not null",
     "drop trigger people_of_the_desk on people",
@@ -33,4 +35,4 @@ def downgrade() -> None:
         "create trigger people_of_the_desk after insert or update of role on people "
         "for each row when (new.role <> 'requester') execute function make_agent()"
     )
-    op.execute("alter table api_keys drop column replaces")
+    op.execute("alter table api_keys drop column replaces, alter column expires_at drop not null")
