@@ -40,6 +40,7 @@ class Rollouts(Protocol):
     async def open_tickets(self, after: TicketNumber, limit: int) -> list[OpenTicket]: ...
     async def plan(self, id: int, tickets: Sequence[PlannedTicket]) -> None: ...
     async def set_status(self, id: int, status: str, before: str) -> None: ...
+    async def is_service(self, by: PersonId) -> bool: ...
     async def begin_applying(self, id: int, by: PersonId) -> None: ...
     async def begin_undoing(self, id: int, by: PersonId) -> None: ...
     async def to_apply(self, id: int, after: TicketNumber, limit: int) -> Sequence[Planned]: ...
@@ -129,6 +130,7 @@ class RolloutActivities:
     async def apply_page(self, step: Step) -> TicketNumber | None:
         """Have a page of tickets take the terms. Returns the last one's number; None when there was none."""
         rollout = await self._rollouts.rollout(step.rollout_id)
+        actor = await self._actor(step)
         page = await self._rollouts.to_apply(rollout.id, step.after, CHANGED_AT_ONCE)
 
         async def take(one: Planned) -> None:
@@ -139,7 +141,7 @@ class RolloutActivities:
                 calendar_version=plan.calendar_version,
                 moves_ladder=rollout.moves_ladders,
             )
-            receipt = await self._send(number, command, rollout, step, "apply")
+            receipt = await self._send(number, command, rollout, actor, "apply")
             if receipt is None:
                 await self._rollouts.set_outcome(rollout.id, number, "finished", plan.revision)
                 return
@@ -169,11 +171,12 @@ class RolloutActivities:
     async def undo_page(self, step: Step) -> TicketNumber | None:
         """Have a page of tickets take the terms back. Returns the last one's number; None when there was none."""
         rollout = await self._rollouts.rollout(step.rollout_id)
+        actor = await self._actor(step)
         page = await self._rollouts.to_undo(rollout.id, step.after, CHANGED_AT_ONCE)
 
         async def take_back(one: Planned) -> None:
             number = TicketNumber(one.planned.number)
-            receipt = await self._send(number, TakeBackTerms(rollout_id=rollout.id), rollout, step, "undo")
+            receipt = await self._send(number, TakeBackTerms(rollout_id=rollout.id), rollout, actor, "undo")
             outcome: UndoOutcome = "finished"
             if receipt is not None:
                 type, _ = await self._rollouts.clocks_at(number, receipt.first_revision)
@@ -189,17 +192,22 @@ class RolloutActivities:
         """Every ticket took the terms back."""
         await self._rollouts.set_status(step.rollout_id, "undone", "undoing")
 
+    async def _actor(self, step: Step) -> Actor:
+        """Who asked for the rollout: an admin, or the account of a service with an admin's rights."""
+        assert step.by is not None
+        is_service = await self._rollouts.is_service(step.by)
+        return Actor.service(step.by, Role.ADMIN) if is_service else Actor.person(step.by, Role.ADMIN)
+
     async def _send(
-        self, number: TicketNumber, command: TicketCommand, rollout: Rollout, step: Step, direction: str
+        self, number: TicketNumber, command: TicketCommand, rollout: Rollout, actor: Actor, direction: str
     ) -> Receipt | None:
         """What the ticket made of the command; None when there is no ticket any more."""
         ticket = await self._tickets.state(number)
         if ticket is None:
             return None
-        assert step.by is not None
         envelope = CommandEnvelope(
             id=command_id_for_rollout(number, rollout.id, direction),
-            actor=Actor.person(step.by, Role.ADMIN),
+            actor=actor,
             command=command,
             at=rollout.at if isinstance(command, TakeTerms) else datetime.now(UTC),
             row_revision=ticket.revision,

@@ -17,10 +17,12 @@ from api import (
     account_pages,
     account_passwords,
     agents,
+    api_keys,
     assignment,
     attachments,
     audit,
     auth,
+    client_credentials,
     codec,
     hand_over,
     health,
@@ -31,6 +33,7 @@ from api import (
     privacy,
     public_keys,
     second_factor,
+    service_accounts,
     sessions,
     shift_coverage,
     shift_feeds,
@@ -62,6 +65,7 @@ from api.event_frames import Event
 from api.factor_cipher import FactorCipher, load_or_make_secret
 from api.factor_codes import SecondFactors
 from api.feed import Feed
+from api.key_uses import KeyUses
 from api.middleware import AnnouncedBodyLimit, Metrics
 from api.passwords import Passwords
 from api.principals import Principals
@@ -78,6 +82,7 @@ from database.agent_connections import AgentConnectionStore
 from database.agent_lives import AgentLifeStore
 from database.agent_performance import PerformanceFigures
 from database.agents import AgentStore
+from database.api_keys import ApiKeyStore
 from database.attachments import AttachmentStore
 from database.audit import AuditStore
 from database.bell import ACCESS_BELL, BELL, Bell
@@ -96,6 +101,7 @@ from database.refresh_tokens import RefreshTokenStore
 from database.retention import RetentionStore
 from database.rotas import RotaStore
 from database.second_factors import SecondFactorStore
+from database.service_accounts import ServiceAccountStore
 from database.sessions import SessionStore
 from database.shift_feeds import ShiftFeedStore
 from database.shift_needs import ShiftNeedStore
@@ -167,6 +173,7 @@ async def build_desk(settings: Settings, providers: Iterable[ProviderSettings]) 
     dispatch = DispatchStore(pool, shifts, terms)
     erasing = ErasureStore(pool)
     principals = Principals(CredentialStore(pool))
+    api_keys = ApiKeyStore(pool)
     feed = Feed(events, principals)
     api_key = settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None
     payloads = encryption(settings.payload_keys_file, settings.payload_keys)
@@ -234,6 +241,9 @@ async def build_desk(settings: Settings, providers: Iterable[ProviderSettings]) 
         throttles=ThrottleStore(pool),
         keys=keys,
         tokens=AccessTokens(keys, lifetime),
+        api_keys=api_keys,
+        key_uses=KeyUses(api_keys),
+        service_accounts=ServiceAccountStore(pool),
         passwords=Passwords(),
         providers={one.slug: IdentityProvider(one, outgoing, lambda: datetime.now(UTC)) for one in providers},
         identities=IdentityStore(pool),
@@ -254,7 +264,8 @@ def create_app(settings: Settings) -> FastAPI:
         gc.set_threshold(*GC_THRESHOLD)
         desk = await build_desk(settings, providers)
         app.state.desk = desk
-        running = [asyncio.create_task(part.run()) for part in (desk.feed, desk.bell, desk.attendance, desk.refusals)]
+        parts = (desk.feed, desk.bell, desk.attendance, desk.refusals, desk.key_uses)
+        running = [asyncio.create_task(part.run()) for part in parts]
         yield
         desk.feed.drain()
         for task in running:
@@ -262,6 +273,7 @@ def create_app(settings: Settings) -> FastAPI:
         await asyncio.gather(*running, return_exceptions=True)
         await desk.attendance.leave()
         await desk.refusals.write_counts(all_of_them=True)
+        await desk.key_uses.write()
         await desk.pool.close()
 
     app = DeskApp(
@@ -283,7 +295,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Metrics)
     api = APIRouter(prefix="/api", responses=PROBLEMS, dependencies=[Depends(accepted_body)])
     for part in (
-        auth, sessions, account_passwords, second_factor, oidc,
+        auth, sessions, account_passwords, second_factor, oidc, api_keys, client_credentials,
+        service_accounts,
         tickets, ticket_commands, timeline, watchers, assignment, presence, shift_life, people, organisations, privacy,
         agents, hand_over, teams, sla_ledger, sla_calendars, sla_policies, sla_rollouts, sla_figures, shift_rotas,
         shift_time_off, shift_requests, shift_coverage, shift_feeds, shifts, workload, workload_plans,

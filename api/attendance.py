@@ -36,7 +36,7 @@ class AgentWorkflows(Protocol):
 
 
 class Attendance:
-    """Counts the streams of the desk's people; requesters are not counted."""
+    """Counts the streams of the desk's people; requesters and services are not counted."""
 
     def __init__(self, connections: Connections, agents: AgentWorkflows) -> None:
         self._connections = connections
@@ -50,7 +50,7 @@ class Attendance:
 
     def opened(self, reader: Reader) -> None:
         """A stream of this reader's begins. For each there is a `closed`, later."""
-        if not reader.role.is_desk:
+        if not reader.is_agent:
             return
         self._streams[reader.id] += 1
         if self._streams[reader.id] == 1:
@@ -61,7 +61,7 @@ class Attendance:
 
     def closed(self, reader: Reader) -> None:
         """A stream of this reader's is over."""
-        if not reader.role.is_desk:
+        if not reader.is_agent:
             return
         self._streams[reader.id] -= 1
         if self._streams[reader.id] <= 0:

@@ -8,7 +8,7 @@ from typing import Annotated, NamedTuple, cast
 from uuid import uuid4
 
 from fastapi import Depends, Header, Path, Request
-from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 
 from api.browser_session import SESSION_COOKIE, BrowserSecret, check_from_our_pages
@@ -17,9 +17,10 @@ from database.credentials import CredentialId, Principal
 from database.idempotency import RequestKey
 from database.people import PersonRecord
 from domain.access import Audience, Reader, check_permission, ticket_scope
+from domain.api_key import parse
 from domain.audit import Author
 from domain.errors import InvalidError, TicketNotFoundError, UnauthenticatedError
-from domain.ids import CommandId, PersonId, TicketNumber, command_id_for_key
+from domain.ids import ApiKeyId, CommandId, PersonId, TicketNumber, command_id_for_key
 from domain.ticket import Ticket
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="bearer", bearerFormat="JWT")
@@ -29,6 +30,7 @@ _session = APIKeyCookie(
     scheme_name="session",
     description="A browser's session. Changes need `X-CSRF-Token` beside it: the value of the cookie `__Host-csrf`.",
 )
+_api_key = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="api_key")
 Number = Annotated[TicketNumber, Path(ge=1, le=2**53, description="The ticket's number.")]
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _ETAG = re.compile(r'(?:W/)?"?(\d{1,9})"?')
@@ -65,7 +67,10 @@ class Presented(NamedTuple):
     """SHA-256 of the secret that came with it; None: it came in a token that we signed."""
 
     def proves(self, principal: Principal) -> bool:
-        """Whether it came as that credential has to come."""
+        """Whether it came as that credential has to come: a browser's session and a key with their secret; a key also
+        in a token that we signed for it."""
+        if self.secret_hash is None and principal.credential.kind == "key":
+            return True
         if self.secret_hash is None or principal.secret_hash is None:
             return self.secret_hash is principal.secret_hash
         return hmac.compare_digest(self.secret_hash, principal.secret_hash)
@@ -74,6 +79,7 @@ class Presented(NamedTuple):
 async def presented(
     request: Request,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    api_key: Annotated[str | None, Depends(_api_key)],
     cookie: Annotated[str | None, Depends(_session)],
 ) -> Presented:
     """Of several credentials the most deliberate one counts: a header before a cookie.
@@ -83,11 +89,14 @@ async def presented(
     """
     if bearer is not None:
         return Presented(*_desk(request).tokens.check(bearer.credentials))
+    if api_key is not None:
+        key = parse(api_key)
+        return Presented(CredentialId("key", key.id), _NEVER, key.digest)
     if cookie is not None:
         secret = BrowserSecret.parse(cookie)
         check_from_our_pages(request, secret, _desk(request).settings.public_base)
         return Presented(secret.credential, _NEVER, secret.hash)
-    raise UnauthenticatedError("Sign in first: send `Authorization: Bearer <access token>`.")
+    raise UnauthenticatedError("Sign in first: send `Authorization: Bearer <access token>` or `X-API-Key: <key>`.")
 
 
 async def signed_in(request: Request, presented: Annotated[Presented, Depends(presented)]) -> SignedIn:
@@ -99,6 +108,8 @@ async def signed_in(request: Request, presented: Annotated[Presented, Depends(pr
     principal = await _desk(request).principals.find(presented.credential)
     if principal is None or not presented.proves(principal) or not principal.is_good(datetime.now(UTC)):
         raise UnauthenticatedError("This sign-in is not valid any more.")
+    if principal.credential.kind == "key":
+        _desk(request).key_uses.used(ApiKeyId(principal.credential.id))
     reader = principal.reader
     request.state.author = _author(request, principal)  # for what may be refused from here on
     check_permission(reader, request.scope["route"].name)

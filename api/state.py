@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from api.attendance import Attendance
 from api.factor_codes import SecondFactors
 from api.feed import Feed
+from api.key_uses import KeyUses
 from api.passwords import Passwords
 from api.principals import Principals
 from api.refusals import Refusals
@@ -16,6 +17,7 @@ from database.accounts import AccountStore
 from database.agent_lives import AgentLifeStore
 from database.agent_performance import PerformanceFigures
 from database.agents import AgentStore
+from database.api_keys import ApiKeyStore
 from database.attachments import AttachmentStore
 from database.audit import AuditStore
 from database.bell import Bell
@@ -32,6 +34,7 @@ from database.pool import Pool
 from database.refresh_tokens import RefreshTokenStore
 from database.retention import RetentionStore
 from database.rotas import RotaStore
+from database.service_accounts import ServiceAccountStore
 from database.sessions import SessionStore
 from database.shift_feeds import ShiftFeedStore
 from database.shift_needs import ShiftNeedStore
@@ -113,6 +116,9 @@ class Desk:
     factors: SecondFactors
     throttles: ThrottleStore
     keys: KeyRing
+    api_keys: ApiKeyStore
+    key_uses: KeyUses
+    service_accounts: ServiceAccountStore
     tokens: AccessTokens
     passwords: Passwords
     providers: Mapping[Slug, IdentityProvider]

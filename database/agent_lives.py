@@ -7,6 +7,7 @@ from typing import NamedTuple
 import asyncpg
 from pydantic import BaseModel, ConfigDict
 
+from database.agent_rows import IS_DESK
 from database.bell import BELL, CALL_DISPATCHERS
 from database.pool import Connection, Pool
 from domain.agent import Presence
@@ -47,15 +48,15 @@ _SHIFT_ENDED = "update shifts set ended_at = $2, updated_at = now() where id = $
 _BREAK_STARTED = "update shift_breaks set started_at = $2 where id = $1 and not is_cancelled"
 _BREAK_ENDED = "update shift_breaks set ended_at = $2 where id = $1"
 
-_READ = """
+_READ = f"""
 select a.person_id as id, p.name, a.revision, a.presence, a.presence_since, a.life
-from agents a join people p on p.id = a.person_id and p.role <> 'requester'
+from agents a join people p on p.id = a.person_id and {IS_DESK}
 where a.person_id = $1
 """
-_AVAILABLE = """
+_AVAILABLE = f"""
 select p.id, p.name, a.presence, a.presence_since,
     array(select m.team from team_members m where m.person_id = p.id order by m.team) as teams
-from agents a join people p on p.id = a.person_id and p.is_active and p.role <> 'requester'
+from agents a join people p on p.id = a.person_id and p.is_active and {IS_DESK}
 where a.presence = 'online'
 order by p.name, p.id
 """

@@ -40,8 +40,9 @@ select p.id, p.email, p.name, p.role, p.is_active,
     a.presence_since
 from people p join agents a on a.person_id = p.id
 """
-IS_DESK = "p.role <> 'requester'"
-"""Whoever left the desk keeps the row, for the day on which they come back."""
+IS_DESK = "(p.kind = 'person' and p.role <> 'requester')"
+"""SQL: whether `people p` is somebody of the desk. Accounts of services are not, whatever their role; whoever left the
+desk keeps their row of agents, for the day on which they come back."""
 
 
 class AgentRecord(NamedTuple):

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 import asyncpg
 from pydantic import TypeAdapter
 
-from database.agent_rows import CARRIED
+from database.agent_rows import CARRIED, IS_DESK
 from database.bell import BELL
 from database.pool import PATIENT_SECONDS, Pool
 from database.teams import SETTINGS, settings_of
@@ -36,7 +36,7 @@ _MEMBERS = f"""
 with members as (
     select p.id, array(select m.team from team_members m where m.person_id = p.id order by m.team) as teams
     from people p
-    where p.is_active and p.role <> 'requester' and (p.id = any($3::uuid[])
+    where p.is_active and {IS_DESK} and (p.id = any($3::uuid[])
         or exists (select from team_members m where m.person_id = p.id and m.team = any($1::text[])))
 ), carried as (
     select a.person_id, {CARRIED} where a.person_id in (select id from members) group by a.person_id
@@ -68,14 +68,14 @@ order by t.number
 """
 _OWNED = f"""
 select {SELECT}, not exists (
-    select from people p where p.id = t.assignee_id and p.is_active and p.role <> 'requester'
+    select from people p where p.id = t.assignee_id and p.is_active and {IS_DESK}
 ) as owner_is_gone, $4::int is not null and t.status in ('new', 'open') and not t.snoozed and not exists (
     select from events e where e.ticket_number = t.number and e.actor_id = t.assignee_id and e.at > t.assigned_at
 ) as is_silent
 from tickets t
 where t.team = $1 and t.status not in ('resolved', 'closed')
     and (t.assignee_id = any($2::uuid[]) or t.assignee_id = any($3::uuid[]) and $4::int is not null
-        or t.assignee_id in (select id from people where not is_active or role = 'requester'))
+        or t.assignee_id in (select p.id from people p where not (p.is_active and {IS_DESK})))
 order by t.number
 """
 

@@ -20,6 +20,7 @@ from domain.ids import PersonId
 from domain.people import Role
 from domain.ticket import Slug
 
+Kind = Literal["person", "service"]
 DEFAULT_TIER: Slug = "standard"
 NAMED_TICKETS = 20
 """How many tickets a refusal names at most."""
@@ -35,7 +36,7 @@ class PersonRecord(NamedTuple):
     password_hash: str | None
     """None: there is no password to sign in with."""
     tier: Slug
-    kind: Literal["person", "service"]
+    kind: Kind
     organisation: Slug | None
     sees_organisation: bool
     email_verified_at: datetime | None
@@ -71,7 +72,8 @@ _SELECT = f"select {PERSON} from people p"
 _CHANGED = f"""
 with event as (
     insert into events (topic, type, at, actor_kind, actor_id, actor_role, internal, person_id, data)
-    values ('people', 'person.changed', now(), $4, $2, $3, true, $1, '{{}}')
+    values ('people', 'person.changed', now(), coalesce($4, (select case kind when 'service' then 'integration'
+        else 'person' end from people where id = $2), 'integration'), $2, $3, true, $1, '{{}}')
 )
 select pg_notify('{BELL}', ''), pg_notify('{ACCESS_BELL}', $1::uuid::text), {CALL_DISPATCHERS}
 """
@@ -93,13 +95,16 @@ class PeopleStore:
         return [person_of(row) for row in rows]
 
     async def find_by_email(self, email: str) -> PersonRecord | None:
-        row = await self._pool.fetchrow(f"{_SELECT} where p.email_key = $1", email_key(email))
+        """The person of this address; accounts of services have none to be found by."""
+        row = await self._pool.fetchrow(f"{_SELECT} where p.email_key = $1 and p.kind = 'person'", email_key(email))
         return None if row is None else person_of(row)
 
     async def page(self, after: PersonId | None, limit: int) -> list[PersonRecord]:
-        """People in the order of their ids."""
+        """People in the order of their ids, without the accounts of services."""
         rows = await self._pool.fetch(
-            f"{_SELECT} where $1::uuid is null or p.id > $1 order by p.id limit $2", after, limit
+            f"{_SELECT} where p.kind = 'person' and ($1::uuid is null or p.id > $1) order by p.id limit $2",
+            after,
+            limit,
         )
         return [person_of(row) for row in rows]
 
@@ -213,17 +218,20 @@ async def insert_person(
     email: str,
     name: str,
     role: Role,
-    password_hash: str,
+    password_hash: str | None,
     teams: tuple[Slug, ...],
     tier: Slug = DEFAULT_TIER,
     *,
+    id: PersonId | None = None,
+    kind: Kind = "person",
     is_verified: bool = True,
 ) -> PersonId:
-    """Add a person within the caller's transaction. An address that an admin gives counts as verified."""
-    person = PersonId(uuid4())
+    """Add a person, under this id or a new one, within the caller's transaction. An address that an admin gives counts
+    as verified."""
+    person = id or PersonId(uuid4())
     await connection.execute(
-        "insert into people (id, email, email_key, name, role, password_hash, tier, email_verified_at) "
-        "values ($1, $2, $3, $4, $5, $6, $7, case when $8 then now() end)",
+        "insert into people (id, email, email_key, name, role, password_hash, tier, kind, email_verified_at) "
+        "values ($1, $2, $3, $4, $5, $6, $7, $8, case when $9 then now() end)",
         person,
         email,
         email_key(email),
@@ -231,6 +239,7 @@ async def insert_person(
         role,
         password_hash,
         tier,
+        kind,
         is_verified,
     )
     await _set_teams(connection, person, teams)
@@ -272,21 +281,23 @@ async def change_person(
     teams: tuple[Slug, ...] | None = None,
     tier: Slug | None = None,
     leaves_tickets: bool = False,
+    kind: Kind = "person",
 ) -> None:
     """Change what is given within the caller's transaction, which has locked the agent.
 
-    Raises NotFoundError, UnknownReferenceError for an unknown team, and AgentOwnsTicketsError when somebody with open
-    tickets leaves the desk, unless they may leave them behind.
+    Raises NotFoundError when there is nobody of that kind, UnknownReferenceError for an unknown team, and
+    AgentOwnsTicketsError when somebody with open tickets leaves the desk, unless they may leave them behind.
     """
     found = await connection.fetchval(
         "update people set name = coalesce($2, name), role = coalesce($3, role), "
         "is_active = coalesce($4, is_active), tier = coalesce($5, tier), updated_at = now() "
-        "where id = $1 returning id",
+        "where id = $1 and kind = $6 returning id",
         person,
         name,
         role,
         is_active,
         tier,
+        kind,
     )
     if found is None:
         raise NotFoundError("There is no such person.")
@@ -303,10 +314,8 @@ async def change_person(
 async def tell_person_changed(connection: Connection, person: PersonId, by: Author | None) -> None:
     """Write down within the caller's transaction that somebody changed: open streams follow their rights, and whoever
     dispatches looks again. Without `by` the desk's own clockwork did it."""
-    if by is None:
-        by, kind = Author(), "timer"
-    else:
-        kind = "integration" if by.id is None else "person"
+    kind = "timer" if by is None else None
+    by = by or Author()
     await connection.execute(_CHANGED, person, by.id, by.role, kind)
 
 

@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from datetime import datetime
 
+from database.agent_rows import IS_DESK
 from database.pool import Pool
 from database.shifts import RECORD, ShiftRecord, record_of
 from domain.ids import PersonId
@@ -41,7 +42,7 @@ class ShiftFeedStore:
         any more."""
         row = await self._pool.fetchrow(
             "select p.id, p.name from shift_feeds f join people p on p.id = f.person_id "
-            "where f.token_hash = $1 and p.is_active and p.role <> 'requester'",
+            f"where f.token_hash = $1 and p.is_active and {IS_DESK}",
             _digest(token),
         )
         return None if row is None else (PersonId(row["id"]), row["name"])

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
+from database.agent_rows import IS_DESK
 from database.idempotency import RequestKey, create_once
 from database.pool import Connection, Pool
 from database.shift_writing import (
@@ -66,9 +67,9 @@ _INSERT = """
 insert into shift_requests (kind, shift_id, agent_id, team, starts_at, ends_at, to_agent_id, wanted_shift_id, note)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning id
 """
-_COLLEAGUES = """
+_COLLEAGUES = f"""
 select distinct p.id from people p join team_members m on m.person_id = p.id
-where p.is_active and p.role <> 'requester' and p.id <> $1
+where p.is_active and {IS_DESK} and p.id <> $1
     and (m.team = $2 or $2::text is null and m.team in (select team from team_members where person_id = $1))
 """
 _APPROVES = """

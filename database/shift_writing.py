@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from database.agent_rows import IS_DESK
 from database.bell import BELL, DISPATCH_BELL
 from database.pool import Connection
 from database.shifts import RECORD, SHIFT, ShiftRecord, record_of, shift_of
@@ -36,8 +37,8 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, case when $6 = 'published' then
 returning id
 """
 _INSERT_BREAK = "insert into shift_breaks (shift_id, kind, starts_at, ends_at) values ($1, $2, $3, $4)"
-_MEMBER = """
-select p.is_active and p.role <> 'requester' as works,
+_MEMBER = f"""
+select p.is_active and {IS_DESK} as works,
     $2::text is null or p.role in ('supervisor', 'admin')
         or exists (select from team_members m where m.person_id = p.id and m.team = $2) as in_team,
     $2::text is null or exists (select from teams where slug = $2) as is_team
@@ -234,7 +235,7 @@ async def tell(
 ) -> None:
     """Let everybody hear, when this transaction is over, that these agents' plans were changed: by a person, or (None)
     with the time."""
-    who = ("timer", None, None) if by is None else ("person", by.id, by.role)
+    who = ("timer", None, None) if by is None else (by.actor.kind, by.id, by.role)
     await connection.execute(_TELL, list(set(agents)), *who, json.dumps({"shifts": sorted(shifts)}))
     await connection.execute(f"select pg_notify('{BELL}', '')")
     await connection.execute(_CALL, list(set(agents)))
@@ -247,5 +248,5 @@ async def notify(connection: Connection, people: Collection[PersonId], kind: str
 
 async def supervisors(connection: Connection) -> list[PersonId]:
     """Whoever decides on what agents ask for."""
-    rows = await connection.fetch("select id from people where is_active and role = 'supervisor'")
+    rows = await connection.fetch("select id from people where is_active and kind = 'person' and role = 'supervisor'")
     return [PersonId(row["id"]) for row in rows]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import asyncpg
 from pydantic import TypeAdapter
 
+from database.agent_rows import IS_DESK
 from database.pool import Pool
 from domain.duty import PLAN_REACH, Duty, duty_of, is_on
 from domain.errors import InvalidError, NotFoundError
@@ -53,9 +54,9 @@ where p.is_active and s.starts_at < $2 and {_NOT_OVER.format(at="$1")}
     and (s.status = 'published' or s.status = 'draft' and $4) and ($3::text is null or {_IN_TEAM.format(team="$3")})
 order by s.starts_at, s.id limit $5
 """
-_MEMBERS = """
+_MEMBERS = f"""
 select p.id, p.name from people p
-where p.is_active and p.role <> 'requester'
+where p.is_active and {IS_DESK}
     and ($1::text is null or exists (select from team_members m where m.person_id = p.id and m.team = $1))
     and ($2::uuid[] is null or p.id = any($2))
 order by p.name, p.id

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from database.agent_rows import IS_DESK
 from database.audit import authored
 from database.people import lock_agent, tell_person_changed
 from database.pool import Connection, Pool
@@ -21,7 +22,7 @@ class SkillStore:
         """Skill -> level. Raises NotFoundError when the person is nobody of the desk."""
         rows = await self._pool.fetch(
             "select s.skill, s.level from people p left join agent_skills s on s.person_id = p.id "
-            "where p.id = $1 and p.role <> 'requester' order by s.skill",
+            f"where p.id = $1 and {IS_DESK} order by s.skill",
             person,
         )
         if not rows:
@@ -32,7 +33,7 @@ class SkillStore:
         """Make these all of the person's skills. Raises NotFoundError when the person is nobody of the desk."""
         async with authored(self._pool, by) as connection:
             await lock_agent(connection, person)
-            is_desk = await connection.fetchval("select true from people where id = $1 and role <> 'requester'", person)
+            is_desk = await connection.fetchval(f"select true from people p where p.id = $1 and {IS_DESK}", person)
             if not is_desk:
                 raise NotFoundError("There is no such agent.")
             await replace_skills(connection, person, levels)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import asyncpg
 from pydantic import BaseModel, ConfigDict
 
+from database.agent_rows import IS_DESK
 from database.audit import authored
 from database.idempotency import RequestKey, create_once
 from database.pool import Connection, Pool
@@ -66,13 +67,13 @@ select * from (
     where not p.is_deleted
 ) as offered
 """
-_UNKNOWN = """
+_UNKNOWN = f"""
 select
     array(select one from unnest($1::text[]) one where not exists (select from teams where slug = one)) as teams,
     array(select one from unnest($2::text[]) one where not exists (select from categories where slug = one))
         as categories,
     array(select one from unnest($3::uuid[]) one where not exists
-        (select from people where id = one and is_active and role <> 'requester')) as people,
+        (select from people p where p.id = one and p.is_active and {IS_DESK})) as people,
     not exists (select from sla_calendars where id = $4 and not is_deleted) as is_without_calendar
 """
 

@@ -167,6 +167,10 @@ class RolloutStore:
             "update sla_rollouts set status = $2 where id = $1 and status = $3", id, status, before
         )
 
+    async def is_service(self, by: PersonId) -> bool:
+        """Whether whoever asks for a rollout is a service."""
+        return bool(await self._pool.fetchval("select kind = 'service' from people where id = $1", by))
+
     async def begin_applying(self, id: int, by: PersonId) -> None:
         """Put the version on offer if it was a draft, and begin. Harmless to repeat.
 

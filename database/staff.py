@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from database.agent_rows import CARRIED
+from database.agent_rows import CARRIED, IS_DESK
 from database.dispatch import Duties
 from database.pool import Pool
 from domain.ids import PersonId
@@ -14,7 +14,7 @@ LOOK_AGAIN_AFTER = timedelta(minutes=15)
 _SENIOR = f"""
 with able as (
     select p.id from people p
-    where p.is_active and p.role <> 'requester' and p.id is distinct from $1
+    where p.is_active and {IS_DESK} and p.id is distinct from $1
         and ($2::text is null or exists (select from team_members m where m.person_id = p.id and m.team = $2))
         and case when cardinality($3::text[]) = 0
             then exists (select from agent_skills s where s.person_id = p.id and s.level >= $4)

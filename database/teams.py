@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, NoReturn
 import asyncpg
 from pydantic import TypeAdapter
 
+from database.agent_rows import IS_DESK
 from database.audit import authored
 from database.bell import BELL, DISPATCH_BELL
 from database.idempotency import RequestKey, create_once
@@ -21,14 +22,16 @@ from domain.ticket import Slug
 SETTINGS = tuple(TeamSettings.model_fields)
 """A column for each setting, by the same name."""
 _SELECT = f"select slug, name, is_active, {', '.join(SETTINGS)} from teams"
-_MEMBERS = """
+_MEMBERS = f"""
 select p.id, p.name, p.role, p.is_active from team_members m join people p on p.id = m.person_id
-where m.team = $1 and p.role <> 'requester' order by p.name, p.id
+where m.team = $1 and {IS_DESK} order by p.name, p.id
 """
 _CHANGED = f"""
 with event as (
     insert into events (topic, type, at, actor_kind, actor_id, actor_role, internal, data)
-    values ('teams', 'team.changed', now(), 'person', $2, $3, true, jsonb_build_object('team', $1::text))
+    values ('teams', 'team.changed', now(), coalesce(
+        (select case kind when 'service' then 'integration' else 'person' end from people where id = $2),
+        'integration'), $2, $3, true, jsonb_build_object('team', $1::text))
 )
 select pg_notify('{BELL}', ''), pg_notify('{DISPATCH_BELL}', $1)
 """
@@ -148,7 +151,7 @@ class TeamStore:
         async with authored(self._pool, by) as connection:
             await lock_agent(connection, person)
             await _read(connection, team)
-            is_desk = await connection.fetchval("select true from people where id = $1 and role <> 'requester'", person)
+            is_desk = await connection.fetchval(f"select true from people p where p.id = $1 and {IS_DESK}", person)
             if not is_desk:
                 raise NotFoundError("There is no such agent.")
             moved = await connection.execute(statement, team, person)

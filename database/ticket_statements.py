@@ -2,6 +2,7 @@
 
 from functools import cache
 
+from database.agent_rows import IS_DESK
 from database.bell import BELL, DISPATCH_BELL, START_BELL
 from database.ticket_rows import (
     CLOCK_CIRCUMSTANCES,
@@ -72,7 +73,7 @@ _NOTICES = """
 ), notices as (
     insert into notifications (person_id, webhook, ticket_number, revision, kind, at)
     select distinct p.id, null, h.number, h.at_revision, h.kind, $5::timestamptz
-    from heard h join people p on p.is_active and p.id is distinct from $7 and case h.hearers
+    from heard h join people p on p.is_active and p.kind = 'person' and p.id is distinct from $7 and case h.hearers
         when 'owner' then p.id = h.assignee_id or h.assignee_id is null
             and exists (select from team_members m where m.person_id = p.id and m.team = h.team)
         when 'watchers' then p.id = any(h.watcher_ids)
@@ -139,10 +140,10 @@ select pg_notify('{BELL}', ''){call} from row
 """
 
 
-ASSIGNABLE = """
+ASSIGNABLE = f"""
 select t.team, p.role in ('supervisor', 'admin') or t.team is null
     or exists (select from team_members m where m.person_id = p.id and m.team = t.team) as in_team
 from (select case when $3 then $4 else team end as team from tickets where number = $2) t
-join people p on p.id = $1 and p.is_active and p.role <> 'requester'
+join people p on p.id = $1 and p.is_active and {IS_DESK}
 """
 """Whether a person may be given the ticket of a team: its own, or the one that the same change moves it to."""

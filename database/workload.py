@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pydantic import TypeAdapter
 
-from database.agent_rows import WEIGHS
+from database.agent_rows import IS_DESK, WEIGHS
 from database.dispatch import DispatchStore, TeamMember
 from database.pool import PATIENT_SECONDS, Pool
 from database.shifts import ShiftStore
@@ -74,9 +74,9 @@ select assignee_id, number, next_due_at from (
     from tickets t where t.assignee_id = any($1::uuid[]) and {_OPEN} and t.next_due_at <= $2
 ) due where place <= {MOST_DUE} order by assignee_id, place
 """
-_AGENTS = """
+_AGENTS = f"""
 select p.id, p.name from people p
-where p.is_active and p.role <> 'requester' and ($1::uuid is null or p.id > $1)
+where p.is_active and {IS_DESK} and ($1::uuid is null or p.id > $1)
     and ($2::text[] is null or exists (select from team_members m where m.person_id = p.id and m.team = any($2)))
 order by p.id limit $3
 """

@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from domain.agent_commands import AgentCommand, StreamsChanged
 from domain.errors import ForbiddenError
 from domain.ids import PersonId
 from domain.lifecycle import HasStatus, allowed_transitions
@@ -13,18 +14,24 @@ from domain.people import Actor, Role
 from domain.permissions import ADMINS, DESK, PERMISSIONS, SUPERVISORS, Permission, Scope
 from domain.ticket import Slug, Status, Ticket
 from domain.ticket_commands import (
+    AcknowledgeTicket,
     AddAttachment,
     AddReply,
     AdvanceMoment,
     AssignTicket,
     CancelMoment,
     ChangeStatus,
+    DeescalateTicket,
     EditTicket,
+    EscalateTicket,
     OfferTicket,
     OpenTicket,
     RemoveAttachment,
+    SnoozeTicket,
     TicketCommand,
+    UnassignTicket,
     UnwatchTicket,
+    WakeTicket,
     WatchTicket,
 )
 
@@ -46,6 +53,11 @@ class Reader(BaseModel):
     @property
     def actor(self) -> Actor:
         return Actor.service(self.id, self.role) if self.is_service else Actor.person(self.id, self.role)
+
+    @property
+    def is_agent(self) -> bool:
+        """Whether the reader is somebody who works at the desk: there or not, and given tickets. No service is."""
+        return self.role.is_desk and not self.is_service
 
 
 class HasAudience(Protocol):
@@ -108,6 +120,22 @@ _REFUSED_ROLES = {
     SUPERVISORS: "Only a supervisor may do this.",
     ADMINS: "Only an admin may do this.",
 }
+_BY_SIGNAL = frozenset(
+    {
+        EditTicket,
+        AddReply,
+        ChangeStatus,
+        AssignTicket,
+        UnassignTicket,
+        EscalateTicket,
+        DeescalateTicket,
+        AcknowledgeTicket,
+        SnoozeTicket,
+        WakeTicket,
+        StreamsChanged,
+    }
+)
+"""The commands that may come as a signal."""
 _REQUESTER_MAY_EDIT = {"type", "wording_id", "previous_wording_id", "priority", "category", "due_at", "clear"}
 _REQUESTER_MAY_SET = (Status.OPEN, Status.RESOLVED, Status.CLOSED)
 
@@ -230,6 +258,21 @@ def check_watch(reader: Reader, ticket: HasAudience, watcher: Reader, organisati
     is_colleague = organisation is not None and organisation == ticket.organisation
     if watcher.id != reader.id and not (reader.id == ticket.requester_id and is_colleague):
         raise ForbiddenError("You may add yourself, and to your own tickets people of your organisation.")
+
+
+def check_signal(command: TicketCommand | AgentCommand) -> None:
+    """Raises ForbiddenError for what nobody without a name may ask.
+
+    That a signal came says that its sender reaches the engine, and nothing about who it is. So it may ask what any
+    agent may, whichever that is; what is a timer's, a rollout's, the dispatcher's, a supervisor's or somebody's own is
+    not to be had this way. What is not in the table may not come.
+    """
+    if type(command) not in _BY_SIGNAL:
+        raise ForbiddenError("No signal may ask this; do it over HTTP, under a name.")
+    if isinstance(command, AssignTicket) and (command.override or command.decision_id is not None):
+        raise ForbiddenError("Only a supervisor gives somebody more than they can carry.")
+    if isinstance(command, UnassignTicket) and command.reason != "by_hand":
+        raise ForbiddenError("Only the dispatcher takes tickets back for a reason of its own.")
 
 
 def check_admin(reader: Reader) -> None:

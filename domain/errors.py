@@ -258,6 +258,12 @@ class LimitReachedError(ConflictError):
     code = "limit_reached"
 
 
+class KeyOverError(ConflictError):
+    """The key was revoked or has expired."""
+
+    code = "key_over"
+
+
 class ShiftOverlapError(ConflictError):
     """The agent has another shift at that time."""
 

@@ -10,6 +10,7 @@ TextId = NewType("TextId", UUID)
 AttachmentId = NewType("AttachmentId", UUID)
 """Names a stored file; its name and content stay out of commands and histories as texts do."""
 CommandId = NewType("CommandId", UUID)
+ApiKeyId = NewType("ApiKeyId", UUID)
 SlaCalendarId = NewType("SlaCalendarId", int)
 SlaPolicyId = NewType("SlaPolicyId", int)
 ShiftId = NewType("ShiftId", int)

@@ -56,7 +56,7 @@ def _table(*rows: tuple[frozenset[Role], Scope | None, str]) -> dict[str, Permis
 
 PUBLIC = frozenset(
     [
-        *("login", "register", "open_browser_session", "refresh_session", "get_token_keys"),
+        *("login", "register", "make_token", "open_browser_session", "refresh_session", "get_token_keys"),
         *("forgot_password", "reset_password", "verify_email", "resend_verification"),
         *("list_oidc_providers", "begin_oidc_login", "end_oidc_login", "exchange_oidc_code", "end_oidc_session"),
         *("get_shift_feed", "live", "ready", "metrics", "redirect_to_docs"),
@@ -149,4 +149,9 @@ PERMISSIONS = _table(
         add_user edit_user add_organisation edit_organisation erase_person set_retention remove_user_totp
         """,
     ),
+    (ANYBODY, Scope.ACCOUNT, "list_api_keys add_api_key rotate_api_key revoke_api_key"),
+    (ADMINS, Scope.PEOPLE_READ, "list_service_accounts get_service_account list_service_account_keys"),
+    (ADMINS, Scope.PEOPLE_WRITE, "add_service_account edit_service_account"),
+    # As with one's own keys: no key makes another one.
+    (ADMINS, Scope.ACCOUNT, "add_service_account_key rotate_service_account_key revoke_service_account_key"),
 )

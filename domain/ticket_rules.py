@@ -181,7 +181,7 @@ def _unassign(ticket: Ticket, command: UnassignTicket, actor: Actor, now: dateti
 
 
 def _claim(ticket: Ticket, command: ClaimTicket, actor: Actor, now: datetime) -> list[TicketEvent]:
-    if actor.id is None:
+    if actor.kind != "person" or actor.id is None:
         raise errors.AssigneeUnavailableError("Only a person can claim a ticket.")
     if ticket.assignee_id not in (None, actor.id):
         raise errors.AlreadyAssignedError(f"Ticket {ticket.number} has an assignee already.")

@@ -75,6 +75,8 @@ PEOPLE: dict[PersonId, tuple[str, Role, tuple[Slug, ...]]] = {
 BY_REQUESTER = Actor.person(REQUESTER, Role.REQUESTER)
 BY_AGENT = Actor.person(AGENT, Role.AGENT)
 BY_SUPERVISOR = Actor.person(SUPERVISOR, Role.SUPERVISOR)
+SERVICE = Actor.service(person_id("service"), Role.AGENT)
+"""The account of a service, with an agent's rights."""
 
 
 def reader(person: PersonId) -> Reader:

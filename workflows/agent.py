@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import BaseModel, ConfigDict
 
     from activities.agents import AgentActivities, LoadedAgent
+    from domain.access import check_signal
     from domain.agent_commands import PLANNED, AgentEnvelope, StreamsChanged
     from domain.agent_events import AgentChange
     from domain.agent_life import apply, follow
@@ -121,6 +122,7 @@ class AgentWorkflow:
     async def streams_changed(self, told: StreamsTold) -> None:
         """Harmless to repeat: what is so already changes nothing."""
         command = StreamsChanged(connected=told.connected)
+        check_signal(command)
         id = CommandId(workflow.uuid4())
         await self._apply(AgentEnvelope(id=id, actor=INTEGRATION, command=command, at=told.at))
 

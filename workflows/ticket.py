@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
     from activities.tickets import Loaded, Recorded, TicketActivities
+    from domain.access import check_signal
     from domain.command_memory import CommandMemory
     from domain.errors import DomainError, InvalidError, RevisionMismatchError, TicketNotFoundError
     from domain.ids import CommandId, TicketNumber, command_id_for_signal, command_id_for_timer
@@ -32,6 +33,8 @@ with workflow.unsafe.imports_passed_through():
 SHORTEST_WAIT = timedelta(milliseconds=1)
 """A moment that has passed already still gets its timer."""
 
+SIGNALS_ASK = "signals-ask-access"
+"""Runs that took a signal before signals were asked whether they may go on as they began."""
 MAX_HISTORY_EVENTS = 1_000
 MAX_HISTORY_BYTES = 1_000_000
 
@@ -110,6 +113,8 @@ class TicketWorkflow:
             await self._refuse(command_id, message, "malformed_command")
             return
         try:
+            if workflow.patched(SIGNALS_ASK):
+                check_signal(command)
             await self._apply(CommandEnvelope(id=command_id, actor=INTEGRATION, command=command))
         except DomainError as error:
             await self._refuse(command_id, message, error.code)

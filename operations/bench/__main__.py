@@ -21,6 +21,7 @@ from operations.bench.life import measure_life
 from operations.bench.openings import measure_burst, measure_openings, measure_running
 from operations.bench.payloads import measure_payloads
 from operations.bench.reads import measure_reads
+from operations.bench.sign_in import measure_sign_in
 from operations.bench.streaming import measure_stream
 from operations.bench.system import BenchError
 from operations.ending import leave
@@ -28,6 +29,7 @@ from operations.ending import leave
 MEASURES: dict[str, Callable[[Ground], Awaitable[list[Figure]]]] = {
     "openings": measure_openings,
     "running": measure_running,
+    "sign-in": measure_sign_in,
     "life": measure_life,
     "changes": measure_changes,
     "stream": measure_stream,

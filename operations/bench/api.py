@@ -27,6 +27,18 @@ class Api:
         answer = await self._ask("POST", "/auth/login", {"email": email, "password": password}, {}, 200)
         return SignedIn(answer["person"]["id"], {"Authorization": f"Bearer {answer['access_token']}"})
 
+    async def make_key(self, by: SignedIn, *scopes: str) -> SignedIn:
+        """The same person, as one of their own keys makes them known."""
+        body: Json = {"name": "bench", "scopes": list(scopes)}
+        return SignedIn(by.id, {"X-API-Key": (await self._ask("POST", "/auth/api-keys", body, by.headers, 201))["key"]})
+
+    async def get(self, address: str, headers: dict[str, str]) -> None:
+        """Any address, of any server."""
+        async with self._session.get(address, headers=headers) as response:
+            if response.status != 200:
+                raise BenchError(f"GET {address} was answered {response.status}: {(await response.text())[:500]}")
+            await response.read()
+
     async def open(self, by: SignedIn, team: str | None = None, tags: Sequence[str] = ()) -> int:
         """Returns the ticket's number."""
         body: Json = {

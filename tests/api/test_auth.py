@@ -131,7 +131,7 @@ def _bad_tokens(api: ApiDesk) -> dict[str, str]:
         "of a session that nobody has": signed(_claims(str(person))),
         "of a key that nobody has": signed(_claims(str(person), sid=f"key:{uuid4()}")),
         "header is a list": f"{_encoded([])}.{payload}.{signature}",
-        "very long": "a" * 20_000,
+        "very long": "a" * 15_000,
     }
 
 
@@ -198,5 +198,7 @@ async def test_without_signing_in_nothing_is_told(api: ApiDesk, nobody: httpx2.A
         for method, operation in operations.items():
             if operation["operationId"] in PUBLIC:
                 continue
-            answer = await nobody.request(method, path.replace("{number}", "1").replace("{person}", "1"), json={})
+            form = "multipart/form-data" in operation.get("requestBody", {}).get("content", {})
+            body: dict[str, Any] = {"files": {"file": b"x"}} if form else {"json": {}}
+            answer = await nobody.request(method, path.replace("{number}", "1").replace("{person}", "1"), **body)
             assert answer.status_code == 401, (method, path, answer.text)

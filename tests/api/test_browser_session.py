@@ -188,7 +188,7 @@ async def page_of_ours(api: ApiDesk) -> AsyncIterator[tuple[str, "asyncio.Future
     reported: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
 
     async def page() -> HTMLResponse:
-        return HTMLResponse(PAGE)
+        return HTMLResponse(PAGE, headers={"Content-Security-Policy": "default-src 'self' 'unsafe-inline'"})
 
     async def report(found: dict[str, Any]) -> None:
         reported.set_result(found)

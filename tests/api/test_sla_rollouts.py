@@ -7,7 +7,8 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from tests.api.desk_api import assert_problem, opened, ticket_of, timeline_of
+from tests.api.desk_api import ApiDesk, assert_problem, opened, ticket_of, timeline_of
+from tests.api.keys import a_key, a_service, with_key
 from tests.api.sla_desk import CALENDARS, OFFICE, POLICIES, a_calendar, a_policy, added, replaced
 from tests.workflows.engine_desk import eventually
 
@@ -88,6 +89,21 @@ async def test_a_draft_is_previewed_applied_and_undone(
     assert types[1:] == [
         "ticket.terms_taken", "ticket.sla_changed", "ticket.terms_taken_back", "ticket.sla_changed",
     ]  # fmt: skip
+
+
+async def test_a_rollout_of_a_service_bears_the_services_name(
+    api: ApiDesk, admin: httpx2.AsyncClient, policy: dict[str, Any], held: dict[str, Any]
+) -> None:
+    path, service = f"{POLICIES}/{policy['id']}", await a_service(admin, role="admin", name="Policies as code")
+    async with with_key(api, await a_key(admin, "sla:read", "sla:write", of=service)) as machine:
+        draft = draft_of(policy, goals=dict.fromkeys(ALL, GOALS))
+        preview = await becomes(machine, await accepted(machine, f"{path}/preview", {"draft": draft}), "previewed")
+        await accepted(machine, f"{path}/apply", {"rollout": preview["id"]})
+        await becomes(machine, preview, "applied")
+
+    taken = (await timeline_of(admin, held["number"]))[1]
+    assert taken["type"] == "ticket.terms_taken"
+    assert taken["actor"] == {"kind": "integration", "id": service["id"], "name": "Policies as code"}
 
 
 async def test_a_version_on_offer_is_applied_to_tickets_that_run_on_an_older_one(

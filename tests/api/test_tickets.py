@@ -9,7 +9,7 @@ import pytest
 from tests.api.desk_api import ApiDesk, assert_problem, do, numbers, opened, still, ticket_of, timeline_of
 
 FIELDS = {
-    "number", "title", "description", "status", "priority", "category", "team", "requester", "assignee",
+    "number", "title", "description", "status", "priority", "category", "team", "organisation", "requester", "assignee",
     "required_skills", "estimated_minutes", "due_at", "tags", "escalation_level", "sla_state", "next_due_at", "sla",
     "allowed_transitions", "revision", "created_at", "updated_at", "first_responded_at", "resolved_at", "closed_at",
     "snoozed", "snoozed_until", "assigned_at", "offer",

@@ -27,7 +27,7 @@ from domain.ticket_commands import (
 from domain.ticket_events import TicketAssigned, TicketEdited, TicketEscalated, TicketMoved, TicketUnassigned
 from domain.ticket_rules import decide
 from tests.domain.deciding import after, events_of, only, types_of
-from tests.factories import AGENT, NOW, OTHER_AGENT, envelope, text_id, ticket
+from tests.factories import AGENT, NOW, OTHER_AGENT, SERVICE, envelope, text_id, ticket
 
 LATER = NOW + timedelta(hours=1)
 EARLIER = NOW - timedelta(hours=1)
@@ -211,7 +211,7 @@ def test_what_another_has_cannot_be_claimed() -> None:
         decide(ticket(assignee_id=OTHER_AGENT), envelope(ClaimTicket()), NOW)
 
 
-@pytest.mark.parametrize("actor", [TIMER, INTEGRATION], ids=lambda actor: str(actor.kind))
+@pytest.mark.parametrize("actor", [TIMER, INTEGRATION, SERVICE], ids=["timer", "integration", "service"])
 def test_only_a_person_can_claim(actor: Actor) -> None:
     with pytest.raises(AssigneeUnavailableError):
         decide(ticket(), envelope(ClaimTicket(), actor=actor), NOW)

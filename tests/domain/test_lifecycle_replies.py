@@ -12,7 +12,7 @@ from domain.ticket_commands import AddReply, SnoozeTicket, WakeTicket
 from domain.ticket_events import TicketNoted, TicketReplied, TicketSnoozed, TicketStatusChanged, TicketWoken
 from domain.ticket_rules import decide
 from tests.domain.deciding import after, events_of, only, types_of
-from tests.factories import BY_AGENT, BY_REQUESTER, BY_SUPERVISOR, NOW, REQUESTER, envelope, text_id, ticket
+from tests.factories import BY_AGENT, BY_REQUESTER, BY_SUPERVISOR, NOW, REQUESTER, SERVICE, envelope, text_id, ticket
 
 LATER = NOW + timedelta(hours=1)
 EARLIER = NOW - timedelta(hours=1)
@@ -96,7 +96,7 @@ def test_the_desks_reply_leaves_any_other_status_as_it_is(status: Status) -> Non
     assert types_of(ticket(status=status), REPLY) == ["ticket.replied"]
 
 
-@pytest.mark.parametrize("actor", [INTEGRATION, TIMER], ids=lambda actor: str(actor.kind))
+@pytest.mark.parametrize("actor", [INTEGRATION, TIMER, SERVICE], ids=["integration", "timer", "service"])
 def test_what_no_person_says_is_no_answer(actor: Actor) -> None:
     (replied,) = events_of(ticket(), REPLY, actor, LATER)
 

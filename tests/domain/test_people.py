@@ -19,3 +19,11 @@ def test_everyone_but_requesters_works_at_the_desk(role: Role, is_desk: bool) ->
 def test_timers_and_integrations_speak_for_the_desk_and_are_nobody(actor: Actor) -> None:
     assert actor.is_desk
     assert (actor.id, actor.role) == (None, None)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_service_is_an_integration_with_a_name_and_speaks_for_the_desk_as_its_role_does(role: Role) -> None:
+    actor = Actor.service(AGENT, role)
+
+    assert (actor.kind, actor.id, actor.role) == ("integration", AGENT, role)
+    assert actor.is_desk is role.is_desk

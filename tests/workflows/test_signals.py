@@ -65,9 +65,43 @@ async def test_an_illegal_command_becomes_a_refusal_on_the_timeline(desk: Engine
     assert await refusals(desk, ticket) == [
         ("change_status", "illegal_transition", "integration", True),
         ("assign", "assignee_unavailable", "integration", True),
-        ("claim", "assignee_unavailable", "integration", True),
+        ("claim", "forbidden", "integration", True),
     ]
     assert await desk.state(ticket) == row
+
+
+async def test_what_is_not_for_signals_is_refused_and_not_done(desk: EngineDesk, ticket: Ticket) -> None:
+    moment = "sla_breach.customer.resolution.1"
+    for message in (
+        {"type": "assign", "assignee_id": str(factories.AGENT), "override": True},
+        {"type": "cancel_moment", "moment": moment},
+        {"type": "advance_moment", "moment": moment},
+        {"type": "offer", "to": [str(factories.AGENT)], "expires_at": "2100-01-01T00:00:00Z"},
+        {"type": "auto_close"},
+        {"type": "breach_target", "audience": "customer", "target": "resolution", "cycle": 1},
+    ):
+        await submit(desk, ticket, message)
+    await submit(desk, ticket, {"type": "escalate"})
+    row = await revision(desk, ticket, 8)
+
+    assert [(command, code) for command, code, *_ in await refusals(desk, ticket)] == [
+        ("assign", "forbidden"),
+        ("cancel_moment", "forbidden"),
+        ("advance_moment", "forbidden"),
+        ("offer", "forbidden"),
+        ("unknown", "forbidden"),
+        ("unknown", "forbidden"),
+    ]
+    assert (row.assignee_id, row.status, row.escalation_level) == (None, Status.NEW, 1)
+
+
+async def test_the_same_forbidden_signal_id_twice_is_one_refusal(desk: EngineDesk, ticket: Ticket) -> None:
+    for _ in range(2):
+        await submit(desk, ticket, {"type": "auto_close", "id": "alarm-1"})
+    await submit(desk, ticket, {"type": "escalate"})
+
+    await revision(desk, ticket, 3)
+    assert len(await refusals(desk, ticket)) == 1
 
 
 async def test_a_malformed_command_becomes_a_refusal_without_its_words(desk: EngineDesk, ticket: Ticket) -> None:

@@ -81,6 +81,7 @@ async def live(desk: EngineDesk, records: FaultyRecords) -> Ticket:
     await desk.handle(ticket).signal("submit", {"type": "escalate", "id": "alarm-1"})
     await desk.handle(ticket).signal("submit", {"type": "change_status", "status": "closed"})
     await desk.handle(ticket).signal("submit", {"type": "nonsense"})
+    await desk.handle(ticket).signal("submit", {"type": "auto_close"})
     await desk.handle(ticket).signal("wake_up")
     with pytest.raises(WorkflowUpdateFailedError):
         await desk.send_raw(ticket, "apply", raw(b"{not json"))
