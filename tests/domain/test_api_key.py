@@ -1,15 +1,27 @@
 """The text of an API key."""
 
 import re
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.api_key import SECRET_BYTES, ApiKey, digest_of, parse, parse_secret, visible
-from domain.errors import UnauthenticatedError
+from domain.api_key import (
+    LONGEST_LIFETIME,
+    SECRET_BYTES,
+    USUAL_LIFETIME,
+    ApiKey,
+    digest_of,
+    end_of,
+    parse,
+    parse_secret,
+    visible,
+)
+from domain.errors import InvalidError, MomentPassedError, UnauthenticatedError
 from domain.ids import ApiKeyId
+from tests.factories import NOW
 
 KEY = ApiKey(ApiKeyId(UUID("0f0e0d0c-0b0a-4908-8706-050403020100")), bytes(range(32)))
 TEXT = KEY.text
@@ -66,3 +78,12 @@ def test_the_digest_says_nothing_of_the_id() -> None:
 def test_a_short_secret_makes_no_key() -> None:
     with pytest.raises(ValueError, match="32 bytes"):
         _ = ApiKey(KEY.id, b"short").text
+
+
+def test_a_key_ends_as_asked_or_as_usual_and_within_a_year() -> None:
+    assert end_of(None, NOW) == NOW + USUAL_LIFETIME
+    assert end_of(NOW + LONGEST_LIFETIME, NOW) == NOW + LONGEST_LIFETIME
+    with pytest.raises(MomentPassedError):
+        end_of(NOW, NOW)
+    with pytest.raises(InvalidError, match="a year"):
+        end_of(NOW + LONGEST_LIFETIME + timedelta(seconds=1), NOW)
