@@ -8,6 +8,7 @@ from uuid import uuid4
 import httpx2
 
 from domain.ids import PersonId
+from domain.people import Role
 from domain.permissions import PERMISSIONS, PUBLIC
 from tests.api.desk_api import ApiDesk, opened
 
@@ -102,49 +103,58 @@ async def signed_in_anew(api: ApiDesk, person: PersonId) -> AsyncIterator[httpx2
         yield client
 
 
-async def related_tickets(api: ApiDesk) -> dict[str, dict[str, int]]:
+async def people_of_all_roles(api: ApiDesk) -> dict[str, PersonId]:
+    """Somebody new of each role: what some of the operations end is nobody else's."""
+    people = {}
+    for role in Role:
+        teams = ("support",) if role is Role.AGENT else ()
+        added = await api.parts.people.add(f"{uuid4()}@example.com", f"Some {role}", role, "no hash", teams)
+        people[role.value] = added.id
+    return people
+
+
+async def related_tickets(api: ApiDesk, people: dict[str, PersonId]) -> dict[str, dict[str, int]]:
     """The tickets of RELATED: role, relation, number."""
     numbers: dict[str, dict[str, int]] = {}
     for role, relations in RELATED.items():
         numbers[role] = {}
-        for relation, (requester, team, *more) in relations.items():
-            async with api.client(requester) as client, api.client("admin") as admin:
-                number = (await opened(client, team=team))["number"]
-                if "watched" in more:
-                    watched = await admin.put(f"/api/tickets/{number}/watchers/{api.people[role].id}")
-                    assert watched.status_code == 200, watched.text
+        for relation, (whose, team, *more) in relations.items():
+            requester = people.get(whose) or api.people[whose].id
+            async with signed_in_anew(api, people["admin"]) as admin:
                 if "colleague" in more:
-                    number = (await opened(await _colleague(api, admin, role, client), team=team))["number"]
+                    requester = await _colleague(admin, people[role])
+                async with signed_in_anew(api, requester) as client:
+                    number = (await opened(client, team=team))["number"]
+                if "watched" in more:
+                    watched = await admin.put(f"/api/tickets/{number}/watchers/{people[role]}")
+                    assert watched.status_code == 200, watched.text
                 numbers[role][relation] = number
     return numbers
 
 
-async def _colleague(
-    api: ApiDesk, admin: httpx2.AsyncClient, role: str, client: httpx2.AsyncClient
-) -> httpx2.AsyncClient:
-    """Somebody new of the organisation whose tickets this person of the demo organisation may all see."""
+async def _colleague(admin: httpx2.AsyncClient, person: PersonId) -> PersonId:
+    """Somebody new of an organisation all of whose tickets this person may see."""
     slug = f"org-{uuid4().hex[:8]}"
     await admin.post("/api/organisations", json={"slug": slug, "name": "Acme"})
     seeing = {"organisation": slug, "sees_organisation": True}
-    assert (await admin.patch(f"/api/users/{api.people[role].id}", json=seeing)).status_code == 200
+    assert (await admin.patch(f"/api/users/{person}", json=seeing)).status_code == 200
     new = {
         "email": f"{uuid4().hex}@example.com", "name": "Carol", "role": "requester", "password": "long enough for all",
         "organisation": slug,
     }  # fmt: skip
-    made = await admin.post("/api/users", json=new)
-    client.headers["Authorization"] = f"Bearer {await api.token_of(PersonId(made.json()['id']))}"
-    return client
+    return PersonId((await admin.post("/api/users", json=new)).json()["id"])
 
 
 async def matrix(api: ApiDesk) -> str:
     """The page's tables, in Markdown."""
+    people = await people_of_all_roles(api)
     lines = ["| operation | scope | nobody | requester | agent | supervisor | admin |", "|---|---|---|---|---|---|---|"]
     everything = sorted(operations(api))
     for operation in everything:
         if not operation.is_of_ticket:
-            cells = [await _door(api, operation, name) for name in (None, "requester", "agent", "supervisor", "admin")]
+            cells = [await _door(api, operation, person) for person in (None, *people.values())]
             lines.append(f"| `{operation.name}` | {_scope(operation)} | {' | '.join(cells)} |")
-    numbers = await related_tickets(api)
+    numbers = await related_tickets(api, people)
     columns = [(role, relation) for role, relations in RELATED.items() for relation in relations]
     lines += ["", f"| operation | scope | nobody | {' | '.join(f'{role}: {what}' for role, what in columns)} |"]
     lines.append("|---|---|---|" + "---|" * len(columns))
@@ -156,17 +166,17 @@ async def matrix(api: ApiDesk) -> str:
             async with api.client() as client:
                 cells = [await asked(client, operation, 1, body)]
             for role, relation in columns:
-                async with signed_in_anew(api, api.people[role].id) as client:
+                async with signed_in_anew(api, people[role]) as client:
                     cells.append(await asked(client, operation, numbers[role][relation], body))
             lines.append(f"| `{name}` | {_scope(operation)} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
-async def _door(api: ApiDesk, operation: Operation, name: str | None) -> str:
-    if name is None:
+async def _door(api: ApiDesk, operation: Operation, person: PersonId | None) -> str:
+    if person is None:
         async with api.client() as client:
             return await asked(client, operation, None, MALFORMED)
-    async with signed_in_anew(api, api.people[name].id) as client:
+    async with signed_in_anew(api, person) as client:
         return await asked(client, operation, None, MALFORMED)
 
 

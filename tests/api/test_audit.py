@@ -68,6 +68,9 @@ async def test_every_route_that_changes_what_is_under_audit_names_who_did_it(api
         do = Writes(api, client)
         user = await do("POST", "/api/users", a_person(role="requester"), "person.made")
         await do("PATCH", "/api/users/{person}", {"role": "agent"}, "person.changed", "agent.made", person=user["id"])
+        await api.parts.pool.execute("insert into totp_factors (person_id, secret) values ($1, '')", user["id"])
+        await do("DELETE", "/api/users/{person}/totp", None, "second_factor.deleted", person=user["id"])
+        await do("POST", "/api/users/{person}/erase", None, "person.changed", "person.erased", person=user["id"])
         slug = f"c-{uuid4().hex[:12]}"
         await do("POST", "/api/categories", {"slug": slug, "name": "New"}, "category.made")
         agent = await do("POST", "/api/agents", a_person(teams=["support"], skills=[{"skill": "vpn", "level": 2}]),
