@@ -121,7 +121,7 @@ async def _export(desk: Desk, person: PersonId, author: Author) -> StreamingResp
 
 
 async def _write(desk: Desk, person: PersonId, file: IO[bytes]) -> None:
-    """One JSON file per section, each an array; written row by row, whatever there is of them."""
+    """One JSON file per section, each an array; written row by row, whatever there is of them. Then their files."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         section, out = "", None
         try:
@@ -135,6 +135,10 @@ async def _write(desk: Desk, person: PersonId, file: IO[bytes]) -> None:
                 out.write(json.dumps(row, ensure_ascii=False).encode())
         finally:
             _end(out)
+        for found in await desk.attachments.of_author(person):
+            with archive.open(f"files/{found.id}-{found.name}", "w", force_zip64=True) as entry:
+                async for piece in desk.attachments.content(found):
+                    entry.write(piece)
 
 
 def _end(out: IO[bytes] | None) -> None:

@@ -53,12 +53,12 @@ select $1, $2, $3, $4, $5, length($8::bytea), $6, $7, $8
 where (select count(*) from attachments where ticket_number = $2 and id <> $1) < $9
 on conflict (id) do nothing
 """
-_RECORD = """
+_COLUMNS = """
 select a.id, a.ticket_number, a.revision, a.author_id, p.name as author_name, a.name, a.media_type, a.size_bytes,
     a.sha256, a.internal, a.added_at
 from attachments a join people p on p.id = a.author_id
-where a.ticket_number = $1 and a.revision is not null
 """
+_RECORD = f"{_COLUMNS} where a.ticket_number = $1 and a.revision is not null"
 
 
 class AttachmentStore:
@@ -107,6 +107,13 @@ class AttachmentStore:
         """One attachment of the ticket."""
         row = await self._pool.fetchrow(f"{_RECORD} and a.id = $2", number, id)
         return None if row is None else AttachmentRecord(*row.values())
+
+    async def of_author(self, person: PersonId) -> list[AttachmentRecord]:
+        """All that somebody attached, oldest first."""
+        rows = await self._pool.fetch(
+            f"{_COLUMNS} where a.author_id = $1 and a.revision is not null order by a.added_at, a.id", person
+        )
+        return [AttachmentRecord(*row.values()) for row in rows]
 
     async def content(self, found: AttachmentRecord) -> AsyncIterator[bytes]:
         """The content, piece by piece. Raises AttachmentNotFoundError when it is removed meanwhile."""

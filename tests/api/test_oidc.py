@@ -146,6 +146,22 @@ async def test_whoever_signs_in_there_has_an_account_here(desk: ApiDesk, browser
     assert (await signed_in(desk, claims))["person"]["id"] == person["id"]
 
 
+async def test_a_browser_comes_back_with_a_session_of_its_own(desk: ApiDesk, browser: httpx2.AsyncClient) -> None:
+    begun = await browser.get(f"{BASE}{LOGIN}", params={"return_to": "/tickets"})
+    callback = await through_the_pages(browser, begun.headers["location"], somebody(), CALLBACK)
+
+    answer = await browser.get(callback)
+
+    assert (answer.status_code, answer.headers["location"]) == (302, "/tickets")
+    cookies = [one.split(";")[0].split("=") for one in answer.headers.get_list("set-cookie")]
+    held = {name: value for name, value in cookies if name.startswith("__Host-")}
+    assert held.keys() == {"__Host-session", "__Host-csrf"}
+    cookie = "; ".join(f"{name}={value}" for name, value in held.items())
+    async with browsing(desk) as own:
+        me = await own.get(f"{BASE}/api/auth/me", headers={"Cookie": cookie})
+    assert me.json()["name"] == "Ada"
+
+
 async def test_the_provider_is_asked_with_pkce_state_and_nonce(browser: httpx2.AsyncClient) -> None:
     begun = await browser.get(f"{BASE}{LOGIN}", params={"code_challenge": CHALLENGE})
 

@@ -40,6 +40,9 @@ class Somebody:
             me.headers.update(self.headers)
             title, description, reply, answer, note, retitle = self.words.values()
             self.number = (await opened(me, title=title, description=description, team="support"))["number"]
+            file = ("planted.txt", f"Plantedfile {self.name}".encode(), "text/plain")
+            sent = await me.post(f"/api/tickets/{self.number}/attachments", files={"file": file})
+            assert sent.status_code == 201, sent.text
             await do(me, self.number, "replies", {"body": f"{reply}, and call me {self.name}"})
             assert (await me.patch(f"/api/tickets/{self.number}", json={"title": retitle})).status_code == 200
             await do(agent, self.number, "replies", {"body": f"Dear {self.name.upper()}, {answer} to {self.email}."})
@@ -73,7 +76,12 @@ def unpacked(answer: httpx2.Response) -> dict[str, list[dict[str, Any]]]:
     assert answer.headers["content-type"] == "application/zip"
     assert answer.headers["cache-control"] == "no-store"
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
-        return {name.removesuffix(".json"): json.loads(archive.read(name)) for name in archive.namelist()}
+        files = [name for name in archive.namelist() if name.startswith("files/")]
+        assert all(archive.read(name).startswith(b"Plantedfile") for name in files)
+        assert len(files) == 1
+        return {
+            name.removesuffix(".json"): json.loads(archive.read(name)) for name in archive.namelist() if "/" not in name
+        }
 
 
 async def test_a_person_takes_away_all_that_is_theirs_and_nothing_of_the_desk(
@@ -124,6 +132,8 @@ async def test_nothing_is_left_of_who_is_erased(
     others = [somebody.words["Plantedanswer"], somebody.words["Plantednote"]]
     assert {place.split()[0] for place in await somebody.found_in(words)} == set(others)
     assert (await agent.get("/api/tickets", params={"q": somebody.words["Plantedretitle"]})).json()["items"] == []
+    files = await agent.get(f"/api/tickets/{somebody.number}/attachments")
+    assert files.json()["items"] == []
     after = await timeline_of(agent, somebody.number)
     assert [entry["type"] for entry in after[: len(before)]] == [entry["type"] for entry in before]
     assert [entry["at"] for entry in after[: len(before)]] == [entry["at"] for entry in before]
