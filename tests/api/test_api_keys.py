@@ -123,7 +123,7 @@ async def test_a_bad_key_is_refused_whatever_is_wrong_with_it(api: ApiDesk, agen
         "of nobody": ApiKey(ApiKeyId(uuid4()), parse(text).secret).text,
         "revoked": revoked["key"],
         "expired": expired["key"],
-        "very long": text * 500,
+        "very long": text * 150,
         "bytes": "\xe9\xff",
     }
 

@@ -12,7 +12,7 @@ from domain import ticket_commands as asked
 from domain.access import check_signal
 from domain.agent import BreakKind, Presence
 from domain.errors import ForbiddenError
-from domain.ids import BreakId, DecisionId, ShiftId
+from domain.ids import AttachmentId, BreakId, DecisionId, ShiftId
 from domain.ticket import Priority, Status
 from domain.ticket_commands import AssignTicket, TicketCommand, UnassignTicket
 from tests.factories import AGENT, NOW, text_id
@@ -44,6 +44,10 @@ MAY_NOT = [
     asked.TakeTerms(rollout_id=1, policy_version=1, calendar_version=1),
     asked.TakeBackTerms(rollout_id=1),
     asked.ClimbLadder(round=1, step=1),
+    asked.AddAttachment(attachment_id=AttachmentId(text_id("file")), internal=False),
+    asked.RemoveAttachment(attachment_id=AttachmentId(text_id("file")), internal=False),
+    asked.WatchTicket(person_id=AGENT),
+    asked.UnwatchTicket(person_id=AGENT),
     agent.SetPresence(presence=Presence.ONLINE),
     agent.StartShift(shift_id=ShiftId(1)),
     agent.EndShift(shift_id=ShiftId(1)),
