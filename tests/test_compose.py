@@ -97,7 +97,7 @@ def test_api_and_worker_share_the_keys_of_payloads_and_neither_can_change_them(s
         assert "payload-keys:/payload-keys:ro" in services[name]["volumes"]
         assert services[name]["environment"]["PAYLOAD_KEYS_FILE"] == "${PAYLOAD_KEYS_FILE:-}", "off unless it is set"
     assert "payload-keys:/payload-keys" in services["migrate"]["volumes"], "where a key is added"
-    assert not [volume for volume in services["worker"]["volumes"] if volume.startswith("keys:")], "it signs no tokens"
+    assert "keys:/keys:ro" in services["worker"]["volumes"], "it signs the links in mails"
     assert "/payload-keys" in DOCKERFILE
 
 

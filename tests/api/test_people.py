@@ -80,7 +80,7 @@ async def test_what_is_wrong_with_a_person_is_said(api: ApiDesk, admin: httpx2.A
     assert_problem(await admin.patch(f"/api/users/{unknown}", json={"name": "x"}), 404, "not_found")
     agent = api.people["agent"].id
     assert_problem(await admin.patch(f"/api/users/{agent}", json={"teams": ["nowhere"]}), 422, "unknown_reference")
-    assert (await admin.get("/api/users?limit=200")).text.count("d@example.com") == 0
+    assert (await admin.get("/api/users?limit=200")).text.count('"d@example.com"') == 0
     assert api.people["agent"].teams == ("support",)
 
 
