@@ -12,6 +12,7 @@ from temporalio.api.common.v1 import Payload
 from api.app import MAX_BODY_BYTES
 from api.codec import MAX_METADATA, MAX_PAYLOADS
 from tests.api.desk_api import ApiDesk, assert_problem, running_app
+from tests.api.test_browser_session import browser_session
 from tests.workflows.engine_desk import raw
 from tests.workflows.payload_rings import NEW, OLD, codec, ring
 from workflows.encryption import ENCODING
@@ -182,6 +183,21 @@ async def test_pages_of_other_origins_may_not(keeper: ApiDesk, origin: str) -> N
     assert asked_before.status_code == 400
     for each in (asked_before, answer):
         assert "access-control-allow-origin" not in each.headers
+
+
+async def test_an_operator_who_is_signed_in_by_cookie_reads_payloads_in_the_web_ui(keeper: ApiDesk) -> None:
+    """From there no header of ours comes along; what changes something is still refused."""
+    async with keeper.client() as nobody:
+        browser = await browser_session(nobody, "admin@example.com")
+        from_the_ui = browser.headers(**{"Origin": UI, "Sec-Fetch-Site": "same-site"})
+        sealed_secret = spoken(*await sealed(NEW))
+
+        answer = await nobody.post("/api/codec/decode", json=sealed_secret, headers=from_the_ui)
+        assert answer.json() == spoken(raw(SECRET))
+        assert answer.headers["access-control-allow-origin"] == UI
+        assert answer.headers["access-control-allow-credentials"] == "true"
+        opening = await nobody.post("/api/tickets", json={"title": "x"}, headers=from_the_ui)
+        assert_problem(opening, 403, "cross_site")
 
 
 @pytest.mark.parametrize("path", ["/api/tickets", "/api/codecs", "/api/auth/me", "/health/live", "/api/codec"])
