@@ -30,6 +30,7 @@ delete from ticket_commands;
 delete from ticket_texts;
 delete from tickets;
 delete from team_members;
+delete from api_keys;
 delete from people;
 delete from teams;
 delete from idempotency_keys;
