@@ -21,6 +21,7 @@ from temporalio.client import (
 )
 from temporalio.common import QueryRejectCondition, WorkflowIDConflictPolicy
 from temporalio.converter import PayloadCodec
+from temporalio.exceptions import ApplicationError
 from temporalio.runtime import Runtime
 from temporalio.service import GrpcCompression, RetryConfig, TLSConfig
 
@@ -272,6 +273,14 @@ async def start_and_apply(
     return receipt
 
 
+def has_outlived_its_run(failure: WorkflowUpdateFailedError) -> bool:
+    """Whether the run that had taken the command ended before it answered, as when a ticket begins anew (decision 11).
+
+    Nobody has refused: the same command, sent again, is done once. The name is the server's own.
+    """
+    return isinstance(failure.cause, ApplicationError) and failure.cause.type == "AcceptedUpdateCompletedWorkflow"
+
+
 async def answered(client: Client, sent: Awaitable[Receipt], id: CommandId, fingerprint: str) -> Receipt:
     """The receipt of a command that was sent.
 
@@ -281,6 +290,8 @@ async def answered(client: Client, sent: Awaitable[Receipt], id: CommandId, fing
     try:
         receipt = await sent
     except WorkflowUpdateFailedError as failure:
+        if has_outlived_its_run(failure):
+            raise EngineUnavailableError("The workflow began anew meanwhile; the command may come again.") from failure
         raise refusal_of(failure.cause) or failure from failure
     except WorkflowUpdateRPCTimeoutOrCancelledError as error:
         if await is_available(client):
