@@ -12,6 +12,7 @@ from domain.sla_clock import TicketSla, sla_state
 
 _NOT_SPOKEN = (
     "type", "wording_id", "text_id", "auto_close_days", "reopen_days", "segments", "passed_by", "decision_id",
+    "mention_ids",
 )  # fmt: skip
 
 

@@ -35,6 +35,8 @@ BATCH = 500
 PERSON_CHANGED = "person.changed"
 PRESENCE = "presence"
 """The topic of events that are about an agent."""
+NOTIFICATIONS = "notifications"
+"""The topic of events that are one person's alone."""
 OPERATION = "stream_events"
 QUEUE = "queue"
 """The topic of events that are about a team's queue."""
@@ -127,6 +129,8 @@ def may_see(reader: Reader, event: EventRecord) -> bool:
         return may_see_presence(reader)
     if event.topic == QUEUE:
         return may_see_queue(reader, event.team)
+    if event.topic == NOTIFICATIONS:
+        return reader.id == event.person
     if event.ticket is None or event.requester_id is None:
         return False
     audience = _Audience(event)

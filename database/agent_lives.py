@@ -23,6 +23,7 @@ from domain.agent_events import (
 )
 from domain.errors import BreakNotFoundError, NotFoundError, RevisionMismatchError, ShiftNotFoundError
 from domain.ids import BreakId, PersonId, ShiftId
+from domain.notification import type_of
 from domain.presence import AgentState
 from domain.ticket import Slug
 from domain.ticket_commands import Receipt
@@ -39,7 +40,8 @@ insert into events (topic, type, at, actor_kind, actor_id, actor_role, internal,
 values ('presence', $1, $2, $3, $4, $5, true, $6, $7::jsonb)
 """
 _REMIND = """
-insert into notifications (person_id, kind, subject, at) values ($1, $2, $3, $4) on conflict do nothing
+insert into notifications (person_id, kind, type, why, subject, at) values ($1, $2, $3, 'person', $4, $5)
+on conflict do nothing
 """
 _SHIFT_STARTED = (
     "update shifts set started_at = coalesce(started_at, $2), updated_at = now() where id = $1 and status = 'published'"
@@ -201,7 +203,9 @@ async def _keep(connection: Connection, change: AgentChange, event: AgentEvent) 
                 _TELL, event.type, change.at, actor.kind, actor.id, actor.role, change.agent_id, event.model_dump_json()
             )
         case AgentReminded():
-            await connection.execute(_REMIND, change.agent_id, event.kind, event.subject, change.at)
+            await connection.execute(
+                _REMIND, change.agent_id, event.kind, type_of(event.kind), event.subject, change.at
+            )
         case ShiftStarted():
             await connection.execute(_SHIFT_STARTED, event.shift_id, change.at)
         case ShiftEnded():

@@ -16,6 +16,7 @@ from database.shifts import RECORD, SHIFT, ShiftRecord, record_of, shift_of
 from domain.access import Reader
 from domain.errors import AssigneeUnavailableError, NotFoundError, UnknownReferenceError
 from domain.ids import PersonId, RotaId, ShiftId
+from domain.notification import type_of
 from domain.rota import Occurrence
 from domain.shift import Break, Shift
 from domain.shift_rules import Piece, PlannedBreak, ShiftPlan
@@ -60,8 +61,8 @@ where state in ('open', 'taken') and (shift_id = any($1::bigint[]) or wanted_shi
 """
 _CALL = f"select pg_notify('{DISPATCH_BELL}', team) from team_members where person_id = any($1::uuid[])"
 _NOTIFY = """
-insert into notifications (person_id, kind, at, subject)
-select distinct p.id, $2, $3::timestamptz, $4 from people p where p.id = any($1::uuid[]) and p.is_active
+insert into notifications (person_id, kind, type, why, at, subject)
+select distinct p.id, $2, $5, 'person', $3::timestamptz, $4 from people p where p.id = any($1::uuid[]) and p.is_active
 on conflict do nothing
 """
 
@@ -243,7 +244,7 @@ async def tell(
 
 async def notify(connection: Connection, people: Collection[PersonId], kind: str, subject: str, at: datetime) -> None:
     """Put a notice into these people's inboxes, each once for a subject."""
-    await connection.execute(_NOTIFY, list(people), kind, at, subject)
+    await connection.execute(_NOTIFY, list(people), kind, at, subject, type_of(kind))
 
 
 async def supervisors(connection: Connection) -> list[PersonId]:

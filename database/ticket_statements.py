@@ -67,31 +67,37 @@ where t.number = $1
 """
 
 
-_NOTICES = """
+_THERE = "a.presence in ('online', 'busy', 'on_break')"
+_OF_ROLE = """
+select o.id from people o where o.is_active and o.kind = 'person' and o.role = h.who and (o.role <> 'agent'
+    or exists (select from team_members m where m.person_id = o.id and m.team = h.team))
+"""
+_NOTICES = f"""
 ), heard as (
-    select * from row, jsonb_to_recordset({notices}::jsonb) as n (at_revision int, kind text, hearers text, who text)
+    select * from row, jsonb_to_recordset({{notices}}::jsonb) as n
+        (place int, at_revision int, kind text, type text, internal boolean, hearers text, who text)
 ), notices as (
-    insert into notifications (person_id, webhook, ticket_number, revision, kind, at)
-    select distinct p.id, null, h.number, h.at_revision, h.kind, $5::timestamptz
-    from heard h join people p on p.is_active and p.kind = 'person' and p.id is distinct from $7 and case h.hearers
-        when 'owner' then p.id = h.assignee_id or h.assignee_id is null
-            and exists (select from team_members m where m.person_id = p.id and m.team = h.team)
-        when 'watchers' then p.id = any(h.watcher_ids)
-        when 'team' then exists (select from team_members m
-            where m.person_id = p.id and m.team = coalesce(h.who, h.team))
-        when 'role' then p.role = h.who and (p.role <> 'agent'
-            or exists (select from team_members m where m.person_id = p.id and m.team = h.team))
-        when 'role_there' then p.role = h.who and (p.role <> 'agent'
-            or exists (select from team_members m where m.person_id = p.id and m.team = h.team))
-            and (exists (select from agents a where a.person_id = p.id and a.presence in ('online', 'busy', 'on_break'))
-            or not exists (select from people o join agents a on a.person_id = o.id
-                where o.is_active and o.role = h.who and a.presence in ('online', 'busy', 'on_break') and (
-                o.role <> 'agent' or exists (select from team_members m where m.person_id = o.id and m.team = h.team))))
-        when 'person' then p.id::text = h.who
-        end
-    union all
-    select distinct null::uuid, h.who, h.number, h.at_revision, h.kind, $5::timestamptz
-    from heard h where h.hearers = 'webhook'
+    insert into notifications
+        (person_id, ticket_number, revision, kind, type, why, internal, at, actor_kind, actor_id)
+    select distinct on (p.id, h.at_revision) p.id, h.number, h.at_revision, h.kind, h.type, case h.hearers
+        when 'owner' then case when h.assignee_id is null then 'team' else 'assignee' end
+        when 'watchers' then 'watcher'
+        when 'role_there' then 'role'
+        else h.hearers end, h.internal, $5::timestamptz, $6, $7
+    from heard h join people p on p.id = any(case h.hearers
+        when 'owner' then case when h.assignee_id is null
+            then array(select m.person_id from team_members m where m.team = h.team) else array[h.assignee_id] end
+        when 'assignee' then array[h.assignee_id]
+        when 'requester' then array[h.requester_id]
+        when 'watchers' then h.watcher_ids
+        when 'team' then array(select m.person_id from team_members m where m.team = coalesce(h.who, h.team))
+        when 'role' then array({_OF_ROLE})
+        when 'role_there' then coalesce(
+            nullif(array({_OF_ROLE} and exists (select from agents a where a.person_id = o.id and {_THERE})),
+                '{{{{}}}}'), array({_OF_ROLE}))
+        else array[h.who::uuid] end)
+    where p.is_active and p.kind = 'person' and p.id is distinct from $7 and (not h.internal or p.role <> 'requester')
+    order by p.id, h.at_revision, h.place
     on conflict do nothing
 """
 """Writes who hears of the change, under the names of this moment."""
@@ -125,7 +131,7 @@ def record_statement(changed: tuple[str, ...], *, tells: bool, calls: bool) -> s
 with row as (
     update tickets set {columns}
     where number = $2 and revision = ($10::int[])[1] - 1
-    returning number, {CLOCK_CIRCUMSTANCES}, watcher_ids
+    returning number, {CLOCK_CIRCUMSTANCES}, requester_id, watcher_ids
 ), command as (
     insert into ticket_commands (id, ticket_number, fingerprint, first_revision, revision, at)
     select $1, number, $3, ($10::int[])[1], $4, $5 from row

@@ -292,7 +292,18 @@ async def _write(connection: Connection, change: TicketChange) -> Receipt:
 
 
 def _notice_rows(notices: list[Notice]) -> str:
-    rows = [{"at_revision": one.revision, "kind": one.kind, "hearers": one.to, "who": one.who} for one in notices]
+    rows = [
+        {
+            "place": place,
+            "at_revision": one.revision,
+            "kind": one.kind,
+            "type": one.type,
+            "internal": one.internal,
+            "hearers": one.to,
+            "who": one.who,
+        }
+        for place, one in enumerate(notices)
+    ]
     return to_json(rows).decode()
 
 

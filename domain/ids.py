@@ -21,6 +21,9 @@ ShiftRequestId = NewType("ShiftRequestId", int)
 DecisionId = NewType("DecisionId", UUID)
 """Names a stored decision of the dispatcher: who was asked, who was not and why."""
 AccountMailId = NewType("AccountMailId", UUID)
+NotificationId = NewType("NotificationId", int)
+MessageId = NewType("MessageId", UUID)
+PushSubscriptionId = NewType("PushSubscriptionId", UUID)
 """Names a mail about an account, also to its receiver: it never comes twice, whatever becomes of the database."""
 
 _COMMANDS = UUID("5f3c1a52-7d3e-4a38-9d0e-8c5d5a1c7b10")

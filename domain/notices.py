@@ -3,65 +3,98 @@
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from domain.sla_ladder import CallWebhook, NotifyPerson, NotifyRole, NotifyTeam, StepAction
+from domain.notification import NotificationType
+from domain.sla_ladder import NotifyPerson, NotifyRole, NotifyTeam, StepAction
 from domain.ticket_events import (
     TicketAssigned,
     TicketChange,
     TicketEscalated,
     TicketEvent,
     TicketLadderClimbed,
+    TicketNoted,
     TicketOffered,
     TicketOfferWithdrawn,
+    TicketReplied,
     TicketSeniorMissing,
     TicketSlaBreached,
     TicketSlaWarned,
+    TicketStatusChanged,
     TicketUnassigned,
 )
 
-Hearers = Literal["owner", "watchers", "team", "role", "role_there", "person", "webhook"]
+Hearers = Literal["owner", "assignee", "requester", "watchers", "mentioned", "team", "role", "role_there", "person"]
 """`owner`: the ticket's assignee, or everybody of its team while it has none; `role_there`: of the role only who is
 there, or all when nobody is."""
+T = NotificationType
+Hearing = tuple[NotificationType, Hearers, str | None]
+_ALWAYS: dict[type[TicketEvent], tuple[Hearing, ...]] = {
+    TicketReplied: tuple((T.REPLIED, to, None) for to in ("requester", "assignee", "watchers")),
+    TicketNoted: tuple((T.REPLIED, to, None) for to in ("assignee", "watchers")),
+    TicketStatusChanged: tuple((T.STATUS_CHANGED, to, None) for to in ("requester", "assignee", "watchers")),
+    TicketSlaWarned: ((T.SLA_WARNING, "owner", None),),
+    TicketSlaBreached: (
+        (T.SLA_BREACH, "owner", None),
+        (T.SLA_BREACH, "watchers", None),
+        (T.SLA_BREACH, "role", "supervisor"),
+    ),
+    TicketEscalated: ((T.ESCALATION, "owner", None), (T.ESCALATION, "role", "supervisor")),
+    TicketSeniorMissing: ((T.ESCALATION, "role", "supervisor"),),
+}
+"""Who hears of an event whatever it says. Of those that are not here nobody does, but as `_hearers` adds."""
+_HANDED_OVER = ("shift_ended", "away", "silent", "deactivated")
+_BY_ITSELF = ("by_hand", "auto_closed")
+"""The reasons of a status that nobody was told of by a reply."""
 
 
 class Notice(NamedTuple):
-    """That somebody is to hear of an event: `who` of them where `to` needs one (a team, a role, a person, an address;
-    None: the ticket's own team). Whoever caused the event does not hear of it."""
+    """That somebody is to hear of an event: `who` of them where `to` needs one (a team, a role, a person; None: the
+    ticket's own team). Whoever caused the event does not hear of it, and of an internal one only the desk."""
 
     revision: int
     kind: str
+    type: NotificationType
+    internal: bool
     to: Hearers
     who: str | None = None
 
 
 def notices_of(change: TicketChange) -> list[Notice]:
-    """The notices of a change, event by event."""
+    """The notices of a change, event by event. Of several that reach one person by the same event the first counts."""
     return [
-        Notice(revision, event.type, to, who)
+        Notice(revision, event.type, type, event.for_desk_only, to, who)
         for revision, event in enumerate(change.events, start=change.first_revision)
-        for to, who in _hearers(event, by_person=change.actor.id is not None)
+        for type, to, who in _hearers(event, by_person=change.actor.id is not None)
     ]
 
 
-def _hearers(event: TicketEvent, *, by_person: bool) -> Iterator[tuple[Hearers, str | None]]:
+def _is_told(event: TicketEvent, *, by_person: bool) -> bool:
+    """A status that a reply brought is told by the reply, and a level that the ladder raised by the ladder."""
     match event:
-        case TicketSlaWarned():
-            yield "owner", None
-        case TicketSlaBreached():
-            yield from (("owner", None), ("watchers", None), ("role", "supervisor"))
+        case TicketStatusChanged():
+            return event.reason in _BY_ITSELF
+        case TicketEscalated():
+            return by_person
+    return True
+
+
+def _hearers(event: TicketEvent, *, by_person: bool) -> Iterator[Hearing]:
+    if isinstance(event, TicketReplied | TicketNoted):
+        yield from ((T.MENTIONED, "mentioned", str(person)) for person in event.mention_ids)
+    if _is_told(event, by_person=by_person):
+        yield from _ALWAYS.get(type(event), ())
+    match event:
         case TicketAssigned():
-            yield "person", str(event.assignee_id)
-        case TicketUnassigned() if event.reason != "by_hand":
-            yield "person", str(event.previous_id)
+            yield T.ASSIGNED, "person", str(event.assignee_id)
+            if event.previous_id is not None:
+                yield T.REASSIGNED, "person", str(event.previous_id)
+        case TicketUnassigned():
+            yield T.HAND_OVER if event.reason in _HANDED_OVER else T.REASSIGNED, "person", str(event.previous_id)
         case TicketOffered():
-            yield from (("person", str(person)) for person in event.offer.to)
+            yield from ((T.OFFERED, "person", str(person)) for person in event.offer.to)
         case TicketOfferWithdrawn():
-            yield from (("person", str(person)) for person in event.withdrawn_from)
-        case TicketEscalated() if by_person:
-            yield from (("owner", None), ("role", "supervisor"))
-        case TicketSeniorMissing():
-            yield "role", "supervisor"
+            yield from ((T.OFFERED, "person", str(person)) for person in event.withdrawn_from)
         case TicketLadderClimbed():
-            yield from (hearers for action in event.actions if (hearers := _called(action)) is not None)
+            yield from ((T.ESCALATION, *called) for action in event.actions if (called := _called(action)) is not None)
 
 
 def _called(action: StepAction) -> tuple[Hearers, str | None] | None:
@@ -72,6 +105,4 @@ def _called(action: StepAction) -> tuple[Hearers, str | None] | None:
             return "person", str(action.person_id)
         case NotifyTeam():
             return "team", action.team
-        case CallWebhook():
-            return "webhook", action.url
     return None

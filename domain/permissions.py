@@ -16,6 +16,8 @@ class Scope(StrEnum):
     TICKETS_READ = "tickets:read"
     TICKETS_WRITE = "tickets:write"
     EVENTS_READ = "events:read"
+    NOTIFICATIONS_READ = "notifications:read"
+    NOTIFICATIONS_WRITE = "notifications:write"
     STAFF_READ = "staff:read"
     STAFF_WRITE = "staff:write"
     SLA_READ = "sla:read"

@@ -86,6 +86,7 @@ class TicketReplied(_Event):
     by_desk: bool
     is_answer: bool
     first_responded_at: datetime | None
+    mention_ids: tuple[PersonId, ...] = ()
 
 
 class TicketNoted(_Event):
@@ -94,6 +95,7 @@ class TicketNoted(_Event):
     type: Literal["ticket.noted"] = "ticket.noted"
     is_internal = True
     text_id: TextId
+    mention_ids: tuple[PersonId, ...] = ()
 
 
 class _AttachmentEvent(_Event):
