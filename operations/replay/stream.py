@@ -70,7 +70,7 @@ class StreamReader:
         self.resets = 0
         self.connections = 0
         self._desk = desk
-        self._person = person
+        self.person = person
         self._cursor = cursor
         self._heard = heard
         self._said_hello = asyncio.Event()
@@ -109,13 +109,13 @@ class StreamReader:
             await asyncio.sleep(RECONNECT_PAUSE_S)
 
     async def _read_one_connection(self) -> None:
-        headers = {"Authorization": f"Bearer {self._person.token}", "Last-Event-ID": self._cursor}
+        headers = {"Authorization": f"Bearer {self.person.token}", "Last-Event-ID": self._cursor}
         timeout = aiohttp.ClientTimeout(total=None, sock_read=SILENCE_S)
         address = f"{self._desk.address}/api/events"
         get = self._desk.session.get(address, headers=headers, timeout=timeout, read_bufsize=LONGEST_LINE)
         async with get as response:
             if response.status == 401:
-                await self._desk.sign_in(self._person)
+                await self._desk.sign_in(self.person)
                 return
             response.raise_for_status()
             self.connections += 1

@@ -163,17 +163,20 @@ async def _held(tickets: TicketClient, number: TicketNumber, row: Ticket | None)
 
 async def stream_faults(pool: Pool, stream: StreamReader, since: str, requester: Person | None = None) -> list[str]:
     """The reader saw each event since a cursor that it may see (a requester: what is public of their own tickets, a
-    supervisor: all of tickets, queues and presence), once, in the order of the log."""
+    supervisor: all of tickets, queues and presence; everybody: what they were notified of), once, in the order of the
+    log."""
     rows = await pool.fetch(
         "select e.xid::text::bigint as xid, e.id, e.ticket_number, e.revision, e.type from events e "
         "left join tickets t on t.number = e.ticket_number "
         "where (e.xid, e.id) > ($1::text::xid8, $2) "
-        "and case when $3::uuid is null then t.number is not null or e.topic in ('queue', 'presence') "
-        "else t.requester_id = $3 and not e.internal end "
+        "and (e.topic = 'notifications' and e.person_id = $4 or case when $3::uuid is null "
+        "then t.number is not null or e.topic in ('queue', 'presence') "
+        "else t.requester_id = $3 and not e.internal end) "
         "order by e.xid, e.id",
         str(place_of(since)[0]),
         place_of(since)[1],
         None if requester is None else UUID(requester.id),
+        UUID(stream.person.id),
     )
     expected = [((row["xid"], row["id"]), row["ticket_number"], row["revision"], row["type"]) for row in rows]
     await stream.wait_for(lambda: not expected or _seen(stream)[-1:] == expected[-1:], 30)
