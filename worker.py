@@ -63,16 +63,15 @@ from workflows.dispatch_client import DispatchClient
 from workflows.dispatch_relay import DispatchRelay
 from workflows.encryption import encryption
 from workflows.forecast import ForecastWorkflow
-from workflows.forecast_schedule import ensure_forecast_schedule
 from workflows.guard import Guard
 from workflows.mail_relay import MailRelay
 from workflows.plan_relay import PlanRelay
 from workflows.presence_watch import PresenceWatch
 from workflows.recovery import Recovery
 from workflows.relay import StartRelay
-from workflows.retention import RetentionWorkflow, ensure_retention_schedule
-from workflows.rota_schedule import ensure_rota_schedule
+from workflows.retention import RetentionWorkflow
 from workflows.rotas import RotaWorkflow
+from workflows.schedules import ensure_schedules
 from workflows.sla_rollout import RolloutWorkflow
 from workflows.ticket import TicketWorkflow
 
@@ -199,18 +198,7 @@ async def connect_patiently(settings: Settings) -> Client:
         await ensure_search_attributes(client)
     except RPCError as error:
         log.warning("search attributes were not registered, the operator has to: %s", error.message)
-    try:
-        await ensure_forecast_schedule(client)
-    except RPCError as error:
-        log.warning("the nightly forecast was not scheduled: %s", error.message)
-    try:
-        await ensure_rota_schedule(client, TASK_QUEUE)
-    except RPCError as error:
-        log.warning("rotas are not laid out further until a worker starts again: %s", error.message)
-    try:
-        await ensure_retention_schedule(client, TASK_QUEUE)
-    except RPCError as error:
-        log.warning("what is old is not removed until a worker starts again: %s", error.message)
+    await ensure_schedules(client)
     return client
 
 

@@ -1,28 +1,14 @@
-"""Applies the rules of retention one after the other, and the schedule that has it done every night."""
+"""Applies the rules of retention one after the other, every night."""
 
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.client import (
-    Client,
-    Schedule,
-    ScheduleActionStartWorkflow,
-    ScheduleAlreadyRunningError,
-    ScheduleCalendarSpec,
-    ScheduleOverlapPolicy,
-    SchedulePolicy,
-    ScheduleRange,
-    ScheduleSpec,
-)
 from temporalio.common import RetryPolicy
 
 with workflow.unsafe.imports_passed_through():
     from activities.retention import RetentionActivities, RetentionRun
     from domain.retention import RetentionKind
 
-SCHEDULE_ID = "retention"
-HOUR, MINUTE = 3, 23
-"""UTC, after the forecasts."""
 TAKES = timedelta(hours=2)
 BEAT = timedelta(minutes=3)
 PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=5))
@@ -47,21 +33,3 @@ class RetentionWorkflow:
                 summary=f"remove old {kind.value.replace('_', ' ')}",
             )
         return removed
-
-
-async def ensure_retention_schedule(client: Client, task_queue: str, id: str = SCHEDULE_ID) -> None:
-    """Make the schedule unless there is one. Harmless to repeat; what an operator changed about it stays.
-
-    Raises RPCError.
-    """
-    schedule = Schedule(
-        action=ScheduleActionStartWorkflow(
-            RetentionWorkflow.run, id=id, task_queue=task_queue, static_summary="what was kept for long enough goes"
-        ),
-        spec=ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(HOUR)], minute=[ScheduleRange(MINUTE)])]),
-        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(days=1)),
-    )
-    try:
-        await client.create_schedule(id, schedule)
-    except ScheduleAlreadyRunningError:
-        return

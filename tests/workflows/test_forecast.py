@@ -21,7 +21,7 @@ from tests.workflows.engine_desk import EngineDesk, desk_pool, eventually, own_d
 from worker import build_worker, sandbox
 from workflows.client import EngineUnavailableError, ForecastClient, connect
 from workflows.forecast import ForecastStart, ForecastWorkflow
-from workflows.forecast_schedule import HOUR, MINUTE, ensure_forecast_schedule
+from workflows.schedules import FORECAST, ensure_schedule
 
 
 @pytest.fixture
@@ -65,15 +65,15 @@ async def test_by_hand_one_team_is_forecast_and_asking_again_is_harmless(busy_de
 
 async def test_the_schedule_is_made_once_and_what_an_operator_changed_stays(busy_desk: EngineDesk) -> None:
     id, store = f"forecast-nightly-{uuid4()}", ForecastStore(busy_desk.pool)
-    await ensure_forecast_schedule(busy_desk.client, id, busy_desk.task_queue)
+    await ensure_schedule(busy_desk.client, FORECAST._replace(id=id), busy_desk.task_queue)
     schedule = busy_desk.client.get_schedule_handle(id)
     await schedule.pause(note="not this week")
 
-    await ensure_forecast_schedule(busy_desk.client, id, busy_desk.task_queue)
+    await ensure_schedule(busy_desk.client, FORECAST._replace(id=id), busy_desk.task_queue)
 
     described = await schedule.describe()
     assert described.schedule.state.paused
-    assert {(at.hour, at.minute) for at in described.info.next_action_times} <= {(HOUR, MINUTE)}
+    assert {(at.hour, at.minute) for at in described.info.next_action_times} <= {(2, 17)}
     await schedule.trigger()
     await eventually(lambda: store.read({"support"}), lambda found: found["support"] is not None)
     await schedule.delete()

@@ -9,7 +9,8 @@ from domain.audit import Author
 from domain.retention import RetentionKind
 from tests.factories import REQUESTER
 from tests.workflows.engine_desk import EngineDesk, eventually
-from workflows.retention import RetentionWorkflow, ensure_retention_schedule
+from workflows.retention import RetentionWorkflow
+from workflows.schedules import RETENTION, ensure_schedule
 
 OLD_SESSIONS = """
 insert into sessions (id, person_id, expires_at, created_at)
@@ -24,7 +25,7 @@ async def test_the_schedule_applies_every_rule(desk: EngineDesk) -> None:
     id = f"retention-{uuid4()}"
 
     for _ in range(2):  # a second worker finds it there
-        await ensure_retention_schedule(desk.client, desk.task_queue, id)
+        await ensure_schedule(desk.client, RETENTION._replace(id=id), desk.task_queue)
     await desk.client.get_schedule_handle(id).trigger()
 
     rules = await eventually(kept.rules, lambda found: all(rule.applied_at for rule in found))

@@ -7,7 +7,7 @@ from database.rotas import RotaDraft, RotaStore
 from domain.rota import Rota
 from tests.factories import AGENT, SUPERVISOR, reader
 from tests.workflows.engine_desk import EngineDesk, eventually
-from workflows.rota_schedule import ensure_rota_schedule
+from workflows.schedules import ROTAS, ensure_schedule
 
 
 async def test_the_schedule_lays_out_what_has_come_within_the_horizon(desk: EngineDesk) -> None:
@@ -25,7 +25,7 @@ async def test_the_schedule_lays_out_what_has_come_within_the_horizon(desk: Engi
     id = f"rotas-{uuid4()}"
 
     for _ in range(2):  # a second worker finds it there
-        await ensure_rota_schedule(desk.client, desk.task_queue, id)
+        await ensure_schedule(desk.client, ROTAS._replace(id=id), desk.task_queue)
 
     async def read() -> date:
         return (await rotas.read(made.id)).laid_until
