@@ -74,7 +74,7 @@ def event_of(record: EventRecord) -> Event:
     change = spoken_change(record)
     if record.title is not None:
         change["title"] = record.title
-    if record.ticket is None and record.person is not None:
+    if record.ticket is None and record.person is not None and record.topic != "notifications":
         change["agent"] = {"id": record.person, "name": record.person_name}
     return Event(
         id=str(record.cursor),

@@ -275,6 +275,12 @@ def check_signal(command: TicketCommand | AgentCommand) -> None:
         raise ForbiddenError("Only the dispatcher takes tickets back for a reason of its own.")
 
 
+def check_inbox(reader: Reader) -> None:
+    """Raises ForbiddenError for the account of a service: nobody is told anything there."""
+    if reader.is_service:
+        raise ForbiddenError("The account of a service has no inbox.")
+
+
 def check_admin(reader: Reader) -> None:
     """Raises ForbiddenError for everyone but admins."""
     if reader.role is not Role.ADMIN:

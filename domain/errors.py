@@ -42,6 +42,12 @@ class TicketNotFoundError(NotFoundError):
     code = "ticket_not_found"
 
 
+class NotificationNotFoundError(NotFoundError):
+    """There is no such notification, or it is somebody else's."""
+
+    code = "notification_not_found"
+
+
 class ForbiddenError(DomainError):
     code = "forbidden"
 
