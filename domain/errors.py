@@ -394,6 +394,12 @@ class UnknownReferenceError(InvalidError):
     code = "unknown_reference"
 
 
+class MentionRefusedError(InvalidError):
+    """A reply or a note mentions, by id, somebody whom its writer may not mention in it."""
+
+    code = "mention_refused"
+
+
 class MomentPassedError(InvalidError):
     code = "moment_passed"
 
