@@ -26,6 +26,7 @@ from api import (
     codec,
     hand_over,
     health,
+    notifications,
     oidc,
     organisations,
     people,
@@ -92,6 +93,7 @@ from database.erasure import ErasureStore
 from database.events import EventLog
 from database.forecasts import ForecastStore
 from database.identities import IdentityStore
+from database.inbox import InboxStore
 from database.oidc_sign_ins import OidcSignInStore
 from database.organisations import OrganisationStore
 from database.people import CategoryStore, PeopleStore
@@ -215,6 +217,7 @@ async def build_desk(settings: Settings, providers: Iterable[ProviderSettings]) 
         shift_feeds=ShiftFeedStore(pool),
         lists=TicketLists(pool),
         events=events,
+        inbox=InboxStore(pool),
         people=people_store,
         organisations=OrganisationStore(pool),
         erasing=erasing,
@@ -300,7 +303,7 @@ def create_app(settings: Settings) -> FastAPI:
         tickets, ticket_commands, timeline, watchers, assignment, presence, shift_life, people, organisations, privacy,
         agents, hand_over, teams, sla_ledger, sla_calendars, sla_policies, sla_rollouts, sla_figures, shift_rotas,
         shift_time_off, shift_requests, shift_coverage, shift_feeds, shifts, workload, workload_plans,
-        workload_predictions, audit, stream, codec,
+        workload_predictions, audit, stream, codec, notifications,
     ):  # fmt: skip
         api.include_router(part.router)
     api.include_router(attachments.router)

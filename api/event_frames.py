@@ -3,17 +3,22 @@
 import json
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from api.ticket_models import ActorRef, TimelineEntry
 from database.events import EventRecord, StreamCursor, TimelineRecord
+from domain.ids import PersonId
 from domain.sla_clock import TicketSla, sla_state
 
 _NOT_SPOKEN = (
     "type", "wording_id", "text_id", "auto_close_days", "reopen_days", "segments", "passed_by", "decision_id",
     "mention_ids",
 )  # fmt: skip
+
+WITH_MENTIONS = ("ticket.replied", "ticket.noted")
+"""The events that may mention people. Only the timeline says whom: a frame is the same for all its readers."""
 
 
 class Event(BaseModel):
@@ -74,7 +79,7 @@ def event_of(record: EventRecord) -> Event:
     change = spoken_change(record)
     if record.title is not None:
         change["title"] = record.title
-    if record.ticket is None and record.person is not None:
+    if record.ticket is None and record.person is not None and record.topic != "notifications":
         change["agent"] = {"id": record.person, "name": record.person_name}
     return Event(
         id=str(record.cursor),
@@ -98,6 +103,13 @@ def timeline_entry(record: TimelineRecord) -> TimelineEntry:
         title=record.title,
         body=record.body,
     )
+
+
+def mention_ids(record: TimelineRecord) -> list[PersonId]:
+    """Whom an event mentions."""
+    if record.type not in WITH_MENTIONS:
+        return []
+    return [PersonId(UUID(id)) for id in json.loads(record.data).get("mention_ids", ())]
 
 
 def _actor(record: EventRecord | TimelineRecord) -> ActorRef:

@@ -26,6 +26,7 @@ from database.erasure import ErasureStore
 from database.events import EventLog
 from database.forecasts import ForecastStore
 from database.identities import IdentityStore
+from database.inbox import InboxStore
 from database.oidc_sign_ins import OidcSignInStore
 from database.organisations import OrganisationStore
 from database.people import CategoryStore, PeopleStore
@@ -91,6 +92,7 @@ class Desk:
     shift_feeds: ShiftFeedStore
     lists: TicketLists
     events: EventLog
+    inbox: InboxStore
     people: PeopleStore
     erasing: ErasureStore
     exporting: PersonExport

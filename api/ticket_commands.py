@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Response, status
 
+from api.mentions import mentioned
 from api.problems import PendingCommand
 from api.requests import Ask, Asked, AsReader, InDesk, Number
 from api.state import Desk
@@ -53,11 +54,13 @@ Moment = Annotated[MomentId, Path(description="The id that `pending` names it by
 
 @router.post("/replies", status_code=status.HTTP_201_CREATED, response_model=ReplyOut)
 async def add_reply(asked: Ask, body: NewReply, desk: InDesk) -> Response:
-    """Add a public reply, or an internal note."""
+    """Add a public reply, or an internal note. Whom it mentions hears of it, and watches the ticket from then on."""
     reader, ticket, number = asked.reader, asked.ticket(), asked.number
     text = text_id_of(asked.key, number)
     command = AddReply(text_id=text, internal=body.internal)
     check_command(reader, command, asked.audience())
+    people = await mentioned(desk, asked, body)
+    command = command.model_copy(update={"mention_ids": tuple(person.id for person in people)})
     await desk.tickets.add_text(text, number, reader.id, None, body.body)
     receipt = await send(desk, reader, ticket, command, asked.key, asked.expected)
     reply = ReplyOut(
@@ -67,6 +70,7 @@ async def add_reply(asked: Ask, body: NewReply, desk: InDesk) -> Response:
         author=PersonRef(id=reader.id, name=asked.signed.person.name),
         body=body.body,
         internal=body.internal,
+        mentions=[PersonRef(id=person.id, name=person.name) for person in people],
         created_at=receipt.at,
     )
     return Response(

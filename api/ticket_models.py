@@ -10,6 +10,7 @@ from api.texts import Line, Text
 from database.ticket_rows import TicketRecord
 from domain.access import Reader, allowed_statuses, may_see_internal
 from domain.ids import PersonId, TicketNumber
+from domain.mention import MOST_MENTIONS
 from domain.offer import Offer
 from domain.skill import SkillNeed
 from domain.sla_clock import Audience, Clock, ClockState, SlaState, Target, sla_state
@@ -65,6 +66,10 @@ class TicketEdit(_Input):
 class NewReply(_Input):
     body: WrittenBody
     internal: bool = Field(default=False, description="A note that only the desk sees.")
+    mentions: Annotated[tuple[UUID, ...], Field(max_length=MOST_MENTIONS)] = Field(
+        default=(),
+        description="Ids of people who are to hear of it; `@` and an e-mail address in the body is the same.",
+    )
 
 
 class StatusChange(_Input):
@@ -179,6 +184,7 @@ class ReplyOut(BaseModel):
     author: PersonRef
     body: str
     internal: bool
+    mentions: list[PersonRef] = Field(description="Whom it mentions: they hear of it, and watch the ticket.")
     created_at: datetime
 
 

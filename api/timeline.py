@@ -4,10 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.event_frames import timeline_entry
+from api.event_frames import WITH_MENTIONS, mention_ids, timeline_entry
 from api.requests import AsReader, InDesk, Number
-from api.ticket_models import PendingMomentOut, PendingMomentsOut, TimelinePageOut
+from api.state import Desk
+from api.ticket_models import PendingMomentOut, PendingMomentsOut, TimelineEntry, TimelinePageOut
 from api.tickets import visible
+from database.events import TimelineRecord
 from domain.access import may_see_internal
 from domain.errors import InvalidError
 from domain.ticket_timers import TimerKind, pending_moments
@@ -32,8 +34,24 @@ async def get_timeline(
     internal = may_see_internal(reader, record)
     rows = await desk.events.timeline(number, int(cursor or 0), limit + 1, internal)
     items = [timeline_entry(row) for row in rows[:limit]]
+    await _name_mentions(desk, items, rows, with_desk=internal)
     next_cursor = str(items[-1].revision) if len(rows) > limit else None
     return TimelinePageOut(items=items, next_cursor=next_cursor, stream_cursor=str(stream_cursor))
+
+
+async def _name_mentions(
+    desk: Desk, items: list[TimelineEntry], rows: list[TimelineRecord], *, with_desk: bool
+) -> None:
+    """Say whom replies and notes mention: to those who see the ticket from outside only who is not of the desk, for
+    whoever is mentioned watches it."""
+    mentions = {row.revision: mention_ids(row) for row in rows}
+    ids = {id for those in mentions.values() for id in those}
+    people = {person.id: person for person in await desk.people.read_all(list(ids))} if ids else {}
+    for item in items:
+        if item.type in WITH_MENTIONS:
+            named = [people[id] for id in mentions[item.revision] if id in people]
+            seen = [one for one in named if with_desk or not one.role.is_desk]
+            item.change["mentions"] = [{"id": one.id, "name": one.name} for one in seen]
 
 
 @router.get("/pending")

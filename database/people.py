@@ -99,6 +99,14 @@ class PeopleStore:
         row = await self._pool.fetchrow(f"{_SELECT} where p.email_key = $1 and p.kind = 'person'", email_key(email))
         return None if row is None else person_of(row)
 
+    async def find_by_emails(self, emails: Sequence[str]) -> list[PersonRecord]:
+        """The people of these addresses, as far as there are any, by name."""
+        rows = await self._pool.fetch(
+            f"{_SELECT} where p.email_key = any($1::text[]) and p.kind = 'person' order by p.name, p.id",
+            [email_key(email) for email in emails],
+        )
+        return [person_of(row) for row in rows]
+
     async def page(self, after: PersonId | None, limit: int) -> list[PersonRecord]:
         """People in the order of their ids, without the accounts of services."""
         rows = await self._pool.fetch(

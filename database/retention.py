@@ -47,7 +47,12 @@ _REMOVE: dict[RetentionKind, str] = {
     """,
     RetentionKind.NOTIFICATIONS: f"""
     with gone as (delete from notifications where id in (
-        select id from notifications where at {_OLD} limit $2) returning 1) select count(*) from gone
+        select id from notifications where at {_OLD} limit $2) returning 1),
+    told as (delete from events where (xid, id) in (
+        select xid, id from events where topic = 'notifications' and recorded_at {_OLD} limit $2) returning 1),
+    sent as (delete from messages where id in (
+        select id from messages where created_at {_OLD} limit $2) returning 1)
+    select (select count(*) from gone) + (select count(*) from told) + (select count(*) from sent)
     """,
     RetentionKind.DECISIONS: f"""
     with gone as (delete from dispatch_decisions where id in (

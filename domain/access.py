@@ -260,6 +260,21 @@ def check_watch(reader: Reader, ticket: HasAudience, watcher: Reader, organisati
         raise ForbiddenError("You may add yourself, and to your own tickets people of your organisation.")
 
 
+def check_mention(
+    reader: Reader, ticket: HasAudience, mentioned: Reader, organisation: Slug | None, *, internal: bool
+) -> None:
+    """Raises ForbiddenError when the reader, who may write this reply or internal note, may not mention somebody of
+    that organisation in it: they will watch the ticket, and a note is only for those who then see its internal side."""
+    check_watch(reader, ticket, mentioned, organisation)
+    if internal and not may_see_internal(mentioned, _watched_by(ticket, mentioned.id)):
+        raise ForbiddenError("An internal note is for the desk: nobody else is mentioned in it.")
+
+
+def _watched_by(ticket: HasAudience, person: PersonId) -> Audience:
+    watchers = (*ticket.watcher_ids, person)
+    return Audience(ticket.organisation, ticket.team, ticket.requester_id, ticket.assignee_id, watchers)
+
+
 def check_signal(command: TicketCommand | AgentCommand) -> None:
     """Raises ForbiddenError for what nobody without a name may ask.
 
@@ -271,8 +286,16 @@ def check_signal(command: TicketCommand | AgentCommand) -> None:
         raise ForbiddenError("No signal may ask this; do it over HTTP, under a name.")
     if isinstance(command, AssignTicket) and (command.override or command.decision_id is not None):
         raise ForbiddenError("Only a supervisor gives somebody more than they can carry.")
+    if isinstance(command, AddReply) and command.mention_ids:
+        raise ForbiddenError("Whom one may mention depends on who one is: only under a name.")
     if isinstance(command, UnassignTicket) and command.reason != "by_hand":
         raise ForbiddenError("Only the dispatcher takes tickets back for a reason of its own.")
+
+
+def check_inbox(reader: Reader) -> None:
+    """Raises ForbiddenError for the account of a service: nobody is told anything there."""
+    if reader.is_service:
+        raise ForbiddenError("The account of a service has no inbox.")
 
 
 def check_admin(reader: Reader) -> None:

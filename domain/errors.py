@@ -42,6 +42,12 @@ class TicketNotFoundError(NotFoundError):
     code = "ticket_not_found"
 
 
+class NotificationNotFoundError(NotFoundError):
+    """There is no such notification, or it is somebody else's."""
+
+    code = "notification_not_found"
+
+
 class ForbiddenError(DomainError):
     code = "forbidden"
 
@@ -386,6 +392,12 @@ class UnknownReferenceError(InvalidError):
     """The command names a team, category, person or text that does not exist."""
 
     code = "unknown_reference"
+
+
+class MentionRefusedError(InvalidError):
+    """A reply or a note mentions, by id, somebody whom its writer may not mention in it."""
+
+    code = "mention_refused"
 
 
 class MomentPassedError(InvalidError):

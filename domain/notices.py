@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from domain.notification import NotificationType
+from domain.people import Actor
 from domain.sla_ladder import NotifyPerson, NotifyRole, NotifyTeam, StepAction
 from domain.ticket_events import (
     TicketAssigned,
@@ -61,9 +62,17 @@ class Notice(NamedTuple):
 def notices_of(change: TicketChange) -> list[Notice]:
     """The notices of a change, event by event. Of several that reach one person by the same event the first counts."""
     return [
-        Notice(revision, event.type, type, event.for_desk_only, to, who)
+        notice
         for revision, event in enumerate(change.events, start=change.first_revision)
-        for type, to, who in _hearers(event, by_person=change.actor.id is not None)
+        for notice in notices_of_event(revision, event, change.actor)
+    ]
+
+
+def notices_of_event(revision: int, event: TicketEvent, actor: Actor) -> list[Notice]:
+    """The notices of one event."""
+    return [
+        Notice(revision, event.type, type, event.for_desk_only, to, who)
+        for type, to, who in _hearers(event, by_person=actor.id is not None)
     ]
 
 

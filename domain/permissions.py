@@ -95,7 +95,13 @@ PERMISSIONS = _table(
         """,
     ),
     (ANYBODY, Scope.EVENTS_READ, "stream_events"),
-    (ANYBODY, Scope.TICKETS_READ, "get_ticket_assignment check_sla"),
+    (
+        ANYBODY,
+        Scope.NOTIFICATIONS_READ,
+        "list_notifications list_notification_groups count_notifications explain_notification",
+    ),
+    (ANYBODY, Scope.NOTIFICATIONS_WRITE, "read_notification unread_notification read_notifications"),
+    (ANYBODY, Scope.TICKETS_READ, "get_ticket_assignment check_sla explain_ticket_event"),
     (ANYBODY, Scope.TICKETS_WRITE, "advance_moment cancel_moment"),
     (ADMINS, Scope.TICKETS_WRITE, "add_category"),
     (

@@ -28,7 +28,9 @@ RETENTION: dict[RetentionKind, Retention] = {
     ),
     RetentionKind.SIGN_IN_TALLIES: Retention("counts of attempts to sign in, and refresh tokens that have ended", 2),
     RetentionKind.IDEMPOTENCY_KEYS: Retention("what answers a request that is sent again under its key", 30),
-    RetentionKind.NOTIFICATIONS: Retention("notices to people", 365),
+    RetentionKind.NOTIFICATIONS: Retention(
+        "notices to people, what the stream told of them, and the messages that went out for them", 365
+    ),
     RetentionKind.DECISIONS: Retention("the dispatcher's reasons", 365),
     RetentionKind.UNTIED_ATTACHMENTS: Retention("files that were sent and came to no ticket", 1),
     RetentionKind.CLOSED_TICKETS: Retention(

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from domain.ids import AttachmentId, CommandId, DecisionId, PersonId, TextId
+from domain.mention import MOST_MENTIONS
 from domain.offer import Offer
 from domain.people import Actor
 from domain.skill import SkillNeed
@@ -77,11 +78,15 @@ class EditTicket(_Command):
 
 
 class AddReply(_Command):
-    """Add a public reply, or an internal note that only the desk sees."""
+    """Add a public reply, or an internal note that only the desk sees.
+
+    Those whom it mentions watch the ticket from then on; whether they may was checked by whoever sends it.
+    """
 
     type: Literal["reply"] = "reply"
     text_id: TextId
     internal: bool = False
+    mention_ids: Annotated[tuple[PersonId, ...], Field(max_length=MOST_MENTIONS)] = ()
 
 
 class AddAttachment(_Command):

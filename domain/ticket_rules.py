@@ -117,19 +117,20 @@ def _edit(ticket: Ticket, command: EditTicket, actor: Actor, now: datetime) -> l
 
 
 def _reply(ticket: Ticket, command: AddReply, actor: Actor, now: datetime) -> list[TicketEvent]:
+    mentions = tuple(dict.fromkeys(one for one in command.mention_ids if one != actor.id))
+    joined = watching.mentioned(ticket, mentions)
     if command.internal:
-        return [TicketNoted(text_id=command.text_id)]
+        return [TicketNoted(text_id=command.text_id, mention_ids=mentions), *joined]
     by_desk = actor.is_desk and actor.id != ticket.requester_id
     is_answer = by_desk and actor.kind == "person"
     first = now if is_answer and ticket.first_responded_at is None else ticket.first_responded_at
-    events: list[TicketEvent] = [
-        TicketReplied(text_id=command.text_id, by_desk=by_desk, is_answer=is_answer, first_responded_at=first)
-    ]
-    if by_desk:
-        return events + (
-            _to_status(ticket, S.OPEN, "agent_replied", now) if is_answer and ticket.status is S.NEW else []
-        )
-    return events + _heard_from_requester(ticket, now)
+    replied = TicketReplied(
+        text_id=command.text_id, by_desk=by_desk, is_answer=is_answer, first_responded_at=first, mention_ids=mentions
+    )
+    if not by_desk:
+        return [replied, *joined, *_heard_from_requester(ticket, now)]
+    is_first_word = is_answer and ticket.status is S.NEW
+    return [replied, *joined, *(_to_status(ticket, S.OPEN, "agent_replied", now) if is_first_word else [])]
 
 
 def _attach(ticket: Ticket, command: AddAttachment, actor: Actor, now: datetime) -> list[TicketEvent]:

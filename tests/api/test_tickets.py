@@ -96,6 +96,7 @@ async def test_a_conversation(
     assert reply == {
         "id": reply["id"], "ticket": number, "revision": 2, "body": "Which printer?", "internal": False,
         "author": {"id": str(api.people["agent"].id), "name": "Alex Agent"}, "created_at": reply["created_at"],
+        "mentions": [],
     }  # fmt: skip
     seen = await ticket_of(requester, number)
     assert (seen["status"], seen["first_responded_at"]) == ("open", reply["created_at"])

@@ -80,6 +80,8 @@ def test_a_signal_may_ask_what_any_agent_may(command: TicketCommand) -> None:
         AssignTicket(assignee_id=AGENT, override=True),
         AssignTicket(assignee_id=AGENT, decision_id=DecisionId(uuid4())),
         UnassignTicket(reason="shift_ended"),
+        asked.AddReply(text_id=text_id("reply"), mention_ids=(AGENT,)),
+        asked.AddReply(text_id=text_id("note"), internal=True, mention_ids=(AGENT,)),
     ],
     ids=lambda one: type(one).__name__,
 )
