@@ -18,7 +18,7 @@ NOTHING = timedelta()
 BOTH = Choice(email=Mode.NOW, push=Mode.NOW)
 MAIL_NOW, PUSH_NOW = Choice(email=Mode.NOW), Choice(push=Mode.NOW)
 MAIL_LATER, DAILY = Choice(email=Mode.IF_UNREAD), Choice(email=Mode.DAILY)
-AFTERNOON = {"quiet_from": time(11), "quiet_until": time(15)}
+AFTERNOON: dict[str, Any] = {"quiet_from": time(11), "quiet_until": time(15)}
 """Quiet hours that are on at noon, for three hours more."""
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import datetime, time, timedelta
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -46,7 +47,7 @@ def preferences(draw: st.DrawFn) -> Preferences:
     )
 
 
-def step(draw: st.DrawFn, one: Told, *, chooses_anew: bool) -> None:
+def step(draw: Any, one: Told, *, chooses_anew: bool) -> None:
     """Something happens."""
     happening = draw(st.integers(0, 9))
     ids = sorted(one.notifications)

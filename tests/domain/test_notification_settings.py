@@ -1,6 +1,7 @@
 """Quiet hours, digests and what may be chosen, on the clocks of the world."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -20,7 +21,7 @@ from domain.notification_settings import (
 )
 from domain.people import Role
 
-NIGHT = {"quiet_from": time(22), "quiet_until": time(7)}
+NIGHT: dict[str, Any] = {"quiet_from": time(22), "quiet_until": time(7)}
 
 
 def berlin(text: str, fold: int = 0) -> datetime:
@@ -43,13 +44,13 @@ def berlin(text: str, fold: int = 0) -> datetime:
         ({}, "2030-01-07 03:00", None),
     ],
 )
-def test_quiet_hours_are_over_when_their_clock_says_so(hours: dict[str, time], at: str, until: str | None) -> None:
-    settings = NotificationSettings(zone="Europe/Berlin", **hours)  # type: ignore[arg-type]
+def test_quiet_hours_are_over_when_their_clock_says_so(hours: dict[str, Any], at: str, until: str | None) -> None:
+    settings = NotificationSettings(zone="Europe/Berlin", **hours)
     assert quiet_end(settings, berlin(at)) == (None if until is None else berlin(until))
 
 
 def test_a_night_in_which_the_clocks_go_forward_is_an_hour_shorter() -> None:
-    settings = NotificationSettings(zone="Europe/Berlin", **NIGHT)  # type: ignore[arg-type]
+    settings = NotificationSettings(zone="Europe/Berlin", **NIGHT)
     evening = berlin("2030-03-30 22:00")
     end = quiet_end(settings, evening)
     assert end == berlin("2030-03-31 07:00")
@@ -72,8 +73,8 @@ def test_an_hour_that_is_repeated_is_quiet_twice() -> None:
 
 def test_quiet_hours_are_those_of_the_own_zone() -> None:
     at = datetime(2030, 1, 7, 23, 0, tzinfo=UTC)
-    assert quiet_end(NotificationSettings(zone="UTC", **NIGHT), at) == datetime(2030, 1, 8, 7, tzinfo=UTC)  # type: ignore[arg-type]
-    assert quiet_end(NotificationSettings(zone="America/New_York", **NIGHT), at) is None  # type: ignore[arg-type]
+    assert quiet_end(NotificationSettings(zone="UTC", **NIGHT), at) == datetime(2030, 1, 8, 7, tzinfo=UTC)
+    assert quiet_end(NotificationSettings(zone="America/New_York", **NIGHT), at) is None
 
 
 @pytest.mark.parametrize(
