@@ -25,6 +25,7 @@ from activities.agents import AgentActivities
 from activities.dispatch import DispatchActivities
 from activities.forecast_arithmetic import ForecastArithmetic
 from activities.forecasts import ForecastActivities
+from activities.notifications import NotificationActivities
 from activities.retention import RetentionActivities
 from activities.rotas import RotaActivities
 from activities.sla_rollouts import RolloutActivities
@@ -33,10 +34,11 @@ from api.token_keys import load_or_make_key
 from database.account_mails import AccountMailStore
 from database.agent_connections import AgentConnectionStore
 from database.agent_lives import AgentLifeStore
-from database.bell import DISPATCH_BELL, MAIL_BELL, START_BELL, Bell
+from database.bell import DISPATCH_BELL, MAIL_BELL, NOTICE_BELL, START_BELL, Bell
 from database.dispatch import DispatchStore
 from database.erasure import ErasureStore
 from database.forecasts import ForecastStore
+from database.notification_plans import NotificationPlanStore
 from database.plan_changes import PlanChangeLog
 from database.pool import Pool, open_pool
 from database.retention import RetentionStore
@@ -65,6 +67,9 @@ from workflows.encryption import encryption
 from workflows.forecast import ForecastWorkflow
 from workflows.guard import Guard
 from workflows.mail_relay import MailRelay
+from workflows.notice_relay import NoticeRelay
+from workflows.notifier import NotifierWorkflow
+from workflows.notifier_client import NotifierClient
 from workflows.plan_relay import PlanRelay
 from workflows.presence_watch import PresenceWatch
 from workflows.recovery import Recovery
@@ -114,6 +119,7 @@ def build_worker(
     rotas = RotaActivities(RotaStore(pool))
     retention = RetentionActivities(RetentionStore(pool, ErasureStore(pool)))
     agents = AgentActivities(AgentLifeStore(pool), ShiftStore(pool), presence or PresenceRules())
+    notifications = NotificationActivities(NotificationPlanStore(pool))
     deployment = None
     if build_id is not None:
         deployment = WorkerDeploymentConfig(
@@ -126,7 +132,7 @@ def build_worker(
         task_queue=task_queue,
         workflows=[
             *(TicketWorkflow, AgentWorkflow, DispatchWorkflow, AccountMailWorkflow),
-            *(RolloutWorkflow, ForecastWorkflow, RotaWorkflow, RetentionWorkflow),
+            *(RolloutWorkflow, ForecastWorkflow, RotaWorkflow, RetentionWorkflow, NotifierWorkflow),
         ],
         activities=[
             *(activities.load_ticket, activities.record, activities.escalate),
@@ -134,6 +140,7 @@ def build_worker(
             *rolling.steps,
             *forecasting.steps,
             *(agents.load_agent, agents.load_plan, agents.record_agent),
+            notifications.decide_notifications,
             *(mail.steps if mail else ()),
         ],
         interceptors=[Guard()],
@@ -211,7 +218,13 @@ async def run(settings: Settings) -> None:
     dispatchers = DispatchClient(client, TELLING_SECONDS)
     dispatching = DispatchRelay(DispatchStore(pool, ShiftStore(pool), SlaTermsStore(pool)), dispatchers)
     mailing = MailRelay(AccountMailStore(pool), AccountMailClient(client, settings.command_timeout_seconds))
-    bells = {START_BELL: relay.ring, DISPATCH_BELL: dispatching.ring, MAIL_BELL: mailing.ring}
+    notices = NoticeRelay(NotificationPlanStore(pool), NotifierClient(client, TELLING_SECONDS))
+    bells = {
+        START_BELL: relay.ring,
+        DISPATCH_BELL: dispatching.ring,
+        MAIL_BELL: mailing.ring,
+        NOTICE_BELL: notices.ring,
+    }
     bell = Bell(settings.database_dsn, bells)
     mail = account_mails(settings, pool)
     presence = presence_rules(settings)
@@ -220,7 +233,8 @@ async def run(settings: Settings) -> None:
     recovery = Recovery(TicketStore(pool), tickets, dispatchers)
     async with pool, build_worker(client, pool, settings.worker_build_id, presence=presence, mail=mail):
         log.info("worker runs on %s", settings.temporal_target)
-        beside = (relay, dispatching, mailing, bell, recovery, watch, PlanRelay(PlanChangeLog(pool), agents))
+        plans = PlanRelay(PlanChangeLog(pool), agents)
+        beside = (relay, dispatching, mailing, notices, bell, recovery, watch, plans)
         await asyncio.gather(*(part.run() for part in beside))
 
 

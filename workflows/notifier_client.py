@@ -1,0 +1,60 @@
+"""How people's notifiers are reached."""
+
+from datetime import timedelta
+
+from temporalio.client import Client, RPCError, RPCStatusCode, WorkflowQueryFailedError
+from temporalio.common import WorkflowIDConflictPolicy
+
+from activities.notifications import NotifierReport
+from domain.ids import PersonId
+from workflows.client import TASK_QUEUE, EngineUnavailableError
+from workflows.notifier import NotifierStart, NotifierWorkflow
+
+
+def notifier_id(person: PersonId) -> str:
+    return f"notify-{person}"
+
+
+class NotifierClient:
+    """Calls notifiers, and starts those that do not run."""
+
+    def __init__(self, client: Client, timeout_seconds: float, task_queue: str = TASK_QUEUE) -> None:
+        self._client = client
+        self._timeout = timedelta(seconds=timeout_seconds)
+        self.task_queue = task_queue
+
+    async def look(self, person: PersonId) -> None:
+        """Have the person's notifier look again. Harmless to repeat. Raises EngineUnavailableError."""
+        await self._reach(person, signal="look")
+
+    async def ensure(self, person: PersonId) -> None:
+        """Have the person's notifier run; one that does goes on undisturbed. Raises EngineUnavailableError."""
+        await self._reach(person, signal=None)
+
+    async def last_look(self, person: PersonId) -> NotifierReport | None:
+        """What the notifier's last look came to; None when there was none."""
+        handle = self._client.get_workflow_handle(notifier_id(person))
+        try:
+            found: NotifierReport | None = await handle.query(
+                "last_look", result_type=NotifierReport, rpc_timeout=self._timeout
+            )
+        except (RPCError, RuntimeError, WorkflowQueryFailedError) as error:
+            if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
+                return None
+            raise EngineUnavailableError(str(error)) from error
+        return found
+
+    async def _reach(self, person: PersonId, *, signal: str | None) -> None:
+        try:
+            await self._client.start_workflow(
+                NotifierWorkflow.run,
+                NotifierStart(person=person),
+                id=notifier_id(person),
+                task_queue=self.task_queue,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                start_signal=signal,
+                static_summary="decides what goes out to one person",
+                rpc_timeout=self._timeout,
+            )
+        except (RPCError, RuntimeError) as error:
+            raise EngineUnavailableError(str(error)) from error
