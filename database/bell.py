@@ -18,6 +18,8 @@ ACCESS_BELL = "access_changed"
 """The channel that says "somebody's rights, or what they sign in with, changed"; it carries the person's id."""
 MAIL_BELL = "account_mail_asked"
 """The channel that says "a mail about an account is to be sent"; it carries nothing."""
+WEBHOOK_BELL = "webhook_called"
+"""The channel that says "something waits to be sent to a webhook"; it carries the webhook's id."""
 CALL_DISPATCHERS = f"""
 (select count(pg_notify('{DISPATCH_BELL}', team)) from team_members where person_id = $1)
 """
