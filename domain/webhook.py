@@ -86,7 +86,7 @@ class SendResult(NamedTuple):
 
     error: str | None = None
     """None: the receiver took it. Otherwise a code: `status`, `gone`, `redirect`, `timeout`, `unreachable`, `broken`,
-    `refused`."""
+    `refused`, `unsigned`."""
     status: int | None = None
     retry_after: timedelta | None = None
     """How long the receiver asked to be left alone."""
