@@ -92,12 +92,14 @@ class WebhookRoundStore:
                 return None
             await _keep(connection, id, attempt)
             delivery = await connection.fetchrow(
-                "select id, attempts from webhook_deliveries where id = $1 and state = 'pending' for update", id
+                "select id, attempts, next_attempt_at from webhook_deliveries where id = $1 and state = 'pending' "
+                "for update",
+                id,
             )
             if delivery is None:
                 return None
             before = Breaker(*list(webhook.values())[1:])
-            verdict = judge(Standing(*delivery.values()), before, attempt.result, is_probe=attempt.is_probe, now=now)
+            verdict = judge(Standing(*delivery.values()), before, attempt.result, now)
             await _write(connection, WebhookId(webhook["id"]), id, attempt, verdict, now)
             if before.open_until is not None and verdict.breaker.open_until is None:
                 await hurry(connection, WebhookId(webhook["id"]), now)

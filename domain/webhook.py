@@ -107,4 +107,4 @@ class WebhookAttempt(NamedTuple):
     is_cut: bool = False
     """The answer had more than that."""
     is_probe: bool = False
-    """It asked whether the receiver is back; a delivery's tries are not used up by that."""
+    """It asked whether the receiver is back."""

@@ -2,9 +2,10 @@
 
 Two things fail: a delivery (its receiver does not like it) and a receiver (it likes nothing any more). A delivery that
 fails is tried ever less often, for three days. A receiver that fails five times in a row is not called any more (its
-breaker is open), but for one delivery at growing intervals that asks whether it is back (a probe); that uses up no
-tries, so nothing is given up because a receiver was away for a day. Its first success lets everything go on at once.
-A receiver that has failed for five days without a success is disabled.
+breaker is open), but for one delivery at growing intervals that asks whether it is back (a probe). What waits meanwhile
+uses up no tries, nor does a probe that comes before the delivery's own time; so nothing is given up because a receiver
+was away for a day. Its first success lets everything go on at once. A receiver that has failed for five days without a
+success is disabled.
 """
 
 import hashlib
@@ -79,6 +80,8 @@ class Standing(NamedTuple):
     id: WebhookDeliveryId
     attempts: int
     """That are used up."""
+    next_attempt_at: datetime
+    """What comes earlier is a probe out of its turn, and uses up none."""
 
 
 class Verdict(NamedTuple):
@@ -91,23 +94,25 @@ class Verdict(NamedTuple):
     disabled: DisabledReason | None = None
 
 
-def judge(delivery: Standing, breaker: Breaker, result: SendResult, *, is_probe: bool, now: datetime) -> Verdict:
+def judge(delivery: Standing, breaker: Breaker, result: SendResult, now: datetime) -> Verdict:
     """What comes of an attempt that ended now."""
     if result.error is None:
         return Verdict(DeliveryState.DELIVERED, delivery.attempts + 1, None, Breaker())
     after = breaker.failed(now, result.retry_after)
-    attempts = delivery.attempts + (not is_probe)
+    attempts = delivery.attempts + (delivery.next_attempt_at <= now)
     if result.error == "gone":
         return Verdict(DeliveryState.FAILED, attempts, None, after, "gone")
     if after.failing_since is not None and now - after.failing_since >= DISABLED_AFTER:
         return Verdict(DeliveryState.FAILED, attempts, None, after, "failing")
     if attempts > len(BACK_OFF):
         return Verdict(DeliveryState.FAILED, attempts, None, after)
-    return Verdict(DeliveryState.PENDING, attempts, now + wait_before(delivery.id, attempts), after)
+    is_early = attempts == delivery.attempts
+    next_at = delivery.next_attempt_at if is_early else now + wait_before(delivery.id, attempts)
+    return Verdict(DeliveryState.PENDING, attempts, next_at, after)
 
 
 def wait_before(delivery: WebhookDeliveryId, attempts: int) -> timedelta:
     """What lies between a delivery's last try and the next, when so many are used up: the same each time one asks."""
-    usual = BACK_OFF[max(attempts, 1) - 1]
+    usual = BACK_OFF[attempts - 1]
     chance = hashlib.sha256(f"{delivery}:{attempts}".encode()).digest()
     return usual * (1 + JITTER * int.from_bytes(chance[:4]) / 2**32)

@@ -33,10 +33,10 @@ def judged(
     breaker: Breaker = Breaker(),  # noqa: B008 - immutable
     *,
     attempts: int = 0,
-    is_probe: bool = False,
+    due_at: datetime | None = None,
     now: datetime = NOW,
 ) -> Verdict:
-    return judge(Standing(ID, attempts), breaker, result, is_probe=is_probe, now=now)
+    return judge(Standing(ID, attempts, due_at or now), breaker, result, now)
 
 
 def opened(failures: int = OPENS_AFTER, now: datetime = NOW) -> Breaker:
@@ -97,10 +97,14 @@ def test_what_was_under_way_when_it_opened_counts_no_more() -> None:
     assert breaker.failed(NOW) == breaker
 
 
-def test_a_probe_uses_up_no_try() -> None:
-    verdict = judged(breaker=opened(), attempts=4, is_probe=True, now=NOW + PROBE_AFTER[0])
+def test_a_probe_out_of_turn_uses_up_no_try_and_moves_nothing() -> None:
+    now, later = NOW + PROBE_AFTER[0], NOW + timedelta(hours=2)
+    early = judged(breaker=opened(), attempts=4, due_at=later, now=now)
+    in_turn = judged(breaker=opened(), attempts=4, due_at=now, now=now)
 
-    assert (verdict.state, verdict.attempts) == (DeliveryState.PENDING, 4)
+    assert (early.state, early.attempts, early.next_attempt_at) == (DeliveryState.PENDING, 4, later)
+    assert in_turn.attempts == 5
+    assert judged(TAKEN, opened(), attempts=4, due_at=later, now=now).state is DeliveryState.DELIVERED
 
 
 @pytest.mark.parametrize(
@@ -121,8 +125,8 @@ def test_gone_is_gone() -> None:
 
 def test_five_days_without_a_success_disable_it() -> None:
     breaker = opened()
-    almost = judged(breaker=breaker, is_probe=True, now=NOW + DISABLED_AFTER - SECOND)
-    over = judged(breaker=breaker, is_probe=True, now=NOW + DISABLED_AFTER)
+    almost = judged(breaker=breaker, now=NOW + DISABLED_AFTER - SECOND)
+    over = judged(breaker=breaker, now=NOW + DISABLED_AFTER)
 
     assert (almost.disabled, almost.state) == (None, DeliveryState.PENDING)
     assert (over.disabled, over.state) == ("failing", DeliveryState.FAILED)
