@@ -100,6 +100,7 @@ class Settings(BaseSettings):
     access_token_minutes: int = Field(default=10, ge=1, le=1440)
 
     factor_key_file: Path | None = None
+    webhook_key_file: Path | None = None
     email_verification: Literal["required", "optional"] = "required"
 
     public_url: str | None = Field(default=None, pattern=r"^https?://[^\s#?]+$")
@@ -229,6 +230,11 @@ class Settings(BaseSettings):
         """The file of the secret by which those of second factors are encrypted."""
         return self.factor_key_file or self.data_dir.resolve() / "factor-key"
 
+    @property
+    def webhook_key_path(self) -> Path:
+        """The file of the secret by which those that sign webhooks are encrypted."""
+        return self.webhook_key_file or self.data_dir.resolve() / "webhook-key"
+
 
 class UnsafeSettingsError(Exception):
     """The settings are good enough to try things out, and for nothing else."""
@@ -262,7 +268,8 @@ def _reasons(settings: Settings) -> Iterator[str]:
 
 
 def _secret_files(settings: Settings) -> Iterator[Path]:
-    files = [settings.token_key_file, settings.factor_key_file, settings.temporal_tls_key_file]
+    files = [settings.token_key_file, settings.factor_key_file, settings.webhook_key_file]
+    files.append(settings.temporal_tls_key_file)
     if settings.secrets_dir is not None:
         files += sorted(settings.secrets_dir.iterdir())
     for file in files:

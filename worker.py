@@ -30,13 +30,17 @@ from activities.retention import RetentionActivities
 from activities.rotas import RotaActivities
 from activities.sla_rollouts import RolloutActivities
 from activities.tickets import TicketActivities
+from activities.webhooks import Sender, WebhookActivities
+from api.factor_cipher import load_or_make_secret
 from api.token_keys import load_or_make_key
+from api.webhook_payloads import WebhookPayloads
 from database.account_mails import AccountMailStore
 from database.agent_connections import AgentConnectionStore
 from database.agent_lives import AgentLifeStore
-from database.bell import DISPATCH_BELL, MAIL_BELL, NOTICE_BELL, START_BELL, Bell
+from database.bell import BELL, DISPATCH_BELL, MAIL_BELL, NOTICE_BELL, START_BELL, WEBHOOK_BELL, Bell
 from database.dispatch import DispatchStore
 from database.erasure import ErasureStore
+from database.events import EventLog
 from database.forecasts import ForecastStore
 from database.notification_plans import NotificationPlanStore
 from database.plan_changes import PlanChangeLog
@@ -49,11 +53,17 @@ from database.sla_terms import SlaTermsStore
 from database.staff import StaffStore
 from database.starts import StartRequestStore
 from database.tickets import TicketStore
+from database.webhook_deliveries import WebhookDeliveryStore
+from database.webhook_outbox import WebhookOutbox
+from database.webhook_rounds import WebhookRoundStore
 from domain.presence import PresenceRules
 from integrations.account_mail_texts import AccountMailWriter
 from integrations.mail_folder import MailFolder
+from integrations.outgoing import Allowed
 from integrations.signed_links import LinkMaker
 from integrations.smtp import SmtpSender, SmtpServer
+from integrations.webhook_secrets import WebhookSecrets
+from integrations.webhook_sender import WebhookSender
 from settings import Settings, UnsafeSettingsError, refuse_unsafe
 from workflows.account_mail import AccountMailWorkflow
 from workflows.account_mail_client import AccountMailClient
@@ -79,8 +89,13 @@ from workflows.rotas import RotaWorkflow
 from workflows.schedules import ensure_schedules
 from workflows.sla_rollout import RolloutWorkflow
 from workflows.ticket import TicketWorkflow
+from workflows.webhook import WebhookWorkflow
+from workflows.webhook_client import CALLS_QUEUE, WebhookClient
+from workflows.webhook_relay import WebhookRelay
 
 CONNECT_RETRY_SECONDS = 1.0
+CALLS_AT_ONCE = 64
+"""Webhooks that one worker calls at a time."""
 TELLING_SECONDS = 10.0
 """How long a rollout waits for a ticket to answer before it asks again."""
 log = logging.getLogger("worker")
@@ -132,7 +147,7 @@ def build_worker(
         task_queue=task_queue,
         workflows=[
             *(TicketWorkflow, AgentWorkflow, DispatchWorkflow, AccountMailWorkflow),
-            *(RolloutWorkflow, ForecastWorkflow, RotaWorkflow, RetentionWorkflow, NotifierWorkflow),
+            *(RolloutWorkflow, ForecastWorkflow, RotaWorkflow, RetentionWorkflow, NotifierWorkflow, WebhookWorkflow),
         ],
         activities=[
             *(activities.load_ticket, activities.record, activities.escalate),
@@ -177,6 +192,26 @@ def account_mails(settings: Settings, pool: Pool) -> AccountMailActivities:
     return AccountMailActivities(AccountMailStore(pool), AccountMailWriter(links), mail_sender(settings))
 
 
+def webhook_calls(client: Client, pool: Pool, sender: Sender, queue: str = CALLS_QUEUE) -> Worker:
+    """The worker that calls webhooks, on a task queue of its own: receivers that hang cost tickets nothing."""
+    payloads = WebhookPayloads(WebhookDeliveryStore(pool), EventLog(pool))
+    calling = WebhookActivities(WebhookRoundStore(pool), payloads, sender)
+    return Worker(
+        client,
+        task_queue=queue,
+        activities=calling.steps,
+        max_concurrent_activities=CALLS_AT_ONCE,
+        graceful_shutdown_timeout=timedelta(seconds=10),
+    )
+
+
+def webhook_parts(settings: Settings, client: Client, pool: Pool) -> tuple[Worker, WebhookRelay]:
+    """What calls webhooks, and what tells it to."""
+    secrets = WebhookSecrets(load_or_make_secret(settings.webhook_key_path))
+    relay = WebhookRelay(WebhookOutbox(pool, secrets.made_for), WebhookClient(client, settings.command_timeout_seconds))
+    return webhook_calls(client, pool, WebhookSender(secrets, Allowed.of(settings.outgoing_allow))), relay
+
+
 async def connect_patiently(settings: Settings) -> Client:
     """Connect to the engine, waiting for it as long as it takes."""
     runtime = None
@@ -219,22 +254,19 @@ async def run(settings: Settings) -> None:
     dispatching = DispatchRelay(DispatchStore(pool, ShiftStore(pool), SlaTermsStore(pool)), dispatchers)
     mailing = MailRelay(AccountMailStore(pool), AccountMailClient(client, settings.command_timeout_seconds))
     notices = NoticeRelay(NotificationPlanStore(pool), NotifierClient(client, TELLING_SECONDS))
-    bells = {
-        START_BELL: relay.ring,
-        DISPATCH_BELL: dispatching.ring,
-        MAIL_BELL: mailing.ring,
-        NOTICE_BELL: notices.ring,
-    }
+    calls, hooks = webhook_parts(settings, client, pool)
+    bells = {START_BELL: relay.ring, DISPATCH_BELL: dispatching.ring, MAIL_BELL: mailing.ring}
+    bells |= {NOTICE_BELL: notices.ring, BELL: hooks.ring, WEBHOOK_BELL: hooks.call}
     bell = Bell(settings.database_dsn, bells)
     mail = account_mails(settings, pool)
     presence = presence_rules(settings)
     agents = AgentClient(client, settings.command_timeout_seconds)
     watch = PresenceWatch(AgentConnectionStore(pool), AgentLifeStore(pool), agents, presence)
     recovery = Recovery(TicketStore(pool), tickets, dispatchers)
-    async with pool, build_worker(client, pool, settings.worker_build_id, presence=presence, mail=mail):
+    async with pool, build_worker(client, pool, settings.worker_build_id, presence=presence, mail=mail), calls:
         log.info("worker runs on %s", settings.temporal_target)
         plans = PlanRelay(PlanChangeLog(pool), agents)
-        beside = (relay, dispatching, mailing, notices, bell, recovery, watch, plans)
+        beside = (relay, dispatching, mailing, notices, hooks, bell, recovery, watch, plans)
         await asyncio.gather(*(part.run() for part in beside))
 
 

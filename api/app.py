@@ -54,6 +54,8 @@ from api import (
     tickets,
     timeline,
     watchers,
+    webhook_deliveries,
+    webhooks,
     workload,
     workload_plans,
     workload_predictions,
@@ -78,6 +80,7 @@ from api.state import Desk
 from api.token_keys import KeyRing
 from api.tokens import AccessTokens
 from api.uploads import FRAME_BYTES, Uploads
+from api.webhook_desk import webhook_desk
 from database.accounts import AccountStore
 from database.agent_connections import AgentConnectionStore
 from database.agent_lives import AgentLifeStore
@@ -251,6 +254,7 @@ async def build_desk(settings: Settings, providers: Iterable[ProviderSettings]) 
         providers={one.slug: IdentityProvider(one, outgoing, lambda: datetime.now(UTC)) for one in providers},
         identities=IdentityStore(pool),
         oidc_sign_ins=OidcSignInStore(pool),
+        hooks=webhook_desk(settings, pool),
         rules=LifecycleRules(auto_close_days=settings.auto_close_days, reopen_days=settings.reopen_days),
     )
 
@@ -303,7 +307,7 @@ def create_app(settings: Settings) -> FastAPI:
         tickets, ticket_commands, timeline, watchers, assignment, presence, shift_life, people, organisations, privacy,
         agents, hand_over, teams, sla_ledger, sla_calendars, sla_policies, sla_rollouts, sla_figures, shift_rotas,
         shift_time_off, shift_requests, shift_coverage, shift_feeds, shifts, workload, workload_plans,
-        workload_predictions, audit, stream, codec, notifications,
+        workload_predictions, audit, stream, codec, notifications, webhooks, webhook_deliveries,
     ):  # fmt: skip
         api.include_router(part.router)
     api.include_router(attachments.router)

@@ -13,6 +13,7 @@ from api.refusals import Refusals
 from api.token_keys import KeyRing
 from api.tokens import AccessTokens
 from api.uploads import Uploads
+from api.webhook_desk import WebhookDesk
 from database.accounts import AccountStore
 from database.agent_lives import AgentLifeStore
 from database.agent_performance import PerformanceFigures
@@ -126,4 +127,5 @@ class Desk:
     providers: Mapping[Slug, IdentityProvider]
     identities: IdentityStore
     oidc_sign_ins: OidcSignInStore
+    hooks: WebhookDesk
     rules: LifecycleRules

@@ -33,6 +33,18 @@ join tickets t on t.number = x.ticket_number
 where x.author_id is distinct from $1 and (t.requester_id = $1
     or x.search @@ phraseto_tsquery('simple', $2) or $4 and x.search @@ phraseto_tsquery('simple', $3))
 """
+_ANSWERS = f"""
+update webhook_attempts a set answer_headers = '{{}}', answer_body = '{ERASED}'
+from (
+    select a.delivery_id, a.number, d.ticket_number, lower(concat(a.answer_body, a.answer_headers)) as said
+    from webhook_attempts a join webhook_deliveries d on d.id = a.delivery_id
+) answer
+where a.delivery_id = answer.delivery_id and a.number = answer.number and (
+    answer.ticket_number in (select number from tickets where requester_id = $1::uuid)
+    or strpos(answer.said, $1::uuid::text) > 0 or strpos(answer.said, lower($2)) > 0
+    or $4 and strpos(answer.said, lower($3)) > 0)
+"""
+"""What receivers of webhooks answered; what they were sent is not kept."""
 
 
 class ErasureStore:
@@ -91,6 +103,8 @@ async def _take_from_others(connection: Connection, person: PersonId, mentions: 
     rows = await connection.fetch(
         _MENTIONING, person, mentions.email, mentions.name, mentions.is_telling, timeout=PATIENT_SECONDS
     )
+    named = (mentions.email, mentions.name, mentions.is_telling)
+    await connection.execute(_ANSWERS, person, *named, timeout=PATIENT_SECONDS)
     changed = []
     for row in rows:
         with_name = row["is_theirs"] or mentions.is_telling

@@ -48,6 +48,13 @@ def cursor_of(text: str) -> StreamCursor:
     return StreamCursor.parse(text)
 
 
+class EventPlace(NamedTuple):
+    """Where an event was found in the log."""
+
+    xid: int
+    id: int
+
+
 class EventRecord(NamedTuple):
     """An event with whom it concerns today: the ticket's present team, requester and assignee decide who may see it.
 
@@ -95,7 +102,7 @@ class TimelineRecord(NamedTuple):
     body: str | None
 
 
-_AFTER = """
+_EVENT = """
 select e.xid::text::bigint as xid, e.id, e.topic, e.type, e.at, e.ticket_number, e.revision, e.actor_kind,
     e.actor_id, p.name as actor_name, e.internal, e.data, n.name as assignee_name, r.name as requester_name,
     x.title, e.person_id, case when e.topic = 'queue' then e.data ->> 'team' else t.team end as team, t.requester_id,
@@ -108,11 +115,18 @@ left join people p on p.id = e.actor_id
 left join people n on n.id = (e.data ->> 'assignee_id')::uuid
 left join people r on r.id = (e.data ->> 'requester_id')::uuid
 left join ticket_texts x on x.id = e.text_id
+"""
+_AFTER = f"""
+{_EVENT}
 where (e.xid, e.id) > ($1::text::xid8, $2) and e.xid < pg_snapshot_xmin(pg_current_snapshot())
 order by e.xid, e.id
 limit $3
 """
 
+_AT = f"""
+select one.*, (select epoch from event_stream) as epoch
+from ({_EVENT} where e.xid in ($1::text::xid8, '0') and e.id = $2) one
+"""
 _TIMELINE = """
 select e.revision, e.type, e.at, e.actor_kind, e.actor_id, p.name as actor_name, e.internal, e.data,
     n.name as assignee_name, r.name as requester_name, x.title, x.body
@@ -151,6 +165,12 @@ class EventLog:
         """The next events after the cursor, in the log's order; none that could still be overtaken."""
         rows = await self._pool.fetch(_AFTER, str(cursor.xid), cursor.id, limit)
         return [_event(cursor.epoch, row) for row in rows]
+
+    async def at(self, place: EventPlace) -> EventRecord | None:
+        """The event in this place, also when a restored log has begun anew since; None when it is not there any
+        more."""
+        row = await self._pool.fetchrow(_AT, str(place.xid), place.id)
+        return None if row is None else _event(row["epoch"], row)
 
     async def is_older_than(self, cursor: StreamCursor, days: int) -> bool:
         """Whether the stream no longer keeps all that came after the cursor."""
@@ -209,4 +229,4 @@ class EventLog:
 
 def _event(epoch: int, row: asyncpg.Record) -> EventRecord:
     values: list[Any] = list(row.values())
-    return EventRecord(StreamCursor(epoch, values[0], values[1]), *values[2:])
+    return EventRecord(StreamCursor(epoch, values[0], values[1]), *values[2 : len(EventRecord._fields) + 1])

@@ -110,5 +110,9 @@ NOT_PERSONAL: Mapping[str, str] = {
     "teams": "teams of the desk",
     "throttles": "digests and counts",
     "ticket_commands": "ids and moments",
+    "webhook_attempts": "what receivers answered; erasing takes out what names the person (database/erasure.py)",
+    "webhook_deliveries": "which event went where; what is sent is read from the log each time",
+    "webhook_relay": "a place in the event log",
+    "webhooks": "addresses of other systems",
 }
 """Tables without words of or about a person, and what they hold."""

@@ -58,6 +58,10 @@ _REMOVE: dict[RetentionKind, str] = {
     with gone as (delete from dispatch_decisions where id in (
         select id from dispatch_decisions where at {_OLD} limit $2) returning 1) select count(*) from gone
     """,
+    RetentionKind.WEBHOOK_DELIVERIES: f"""
+    with gone as (delete from webhook_deliveries where id in (
+        select id from webhook_deliveries where ended_at {_OLD} limit $2) returning 1) select count(*) from gone
+    """,
     RetentionKind.UNTIED_ATTACHMENTS: f"""
     with gone as (delete from attachments where id in (
         select id from attachments where revision is null and created_at {_OLD} limit $2) returning 1)

@@ -270,6 +270,18 @@ class KeyOverError(ConflictError):
     code = "key_over"
 
 
+class WebhookDisabledError(ConflictError):
+    """Nothing is sent to a webhook that is not enabled."""
+
+    code = "webhook_disabled"
+
+
+class WebhookOfLadderError(ConflictError):
+    """The webhook came with an escalation ladder, which alone says where it leads and of what it hears."""
+
+    code = "webhook_of_ladder"
+
+
 class ShiftOverlapError(ConflictError):
     """The agent has another shift at that time."""
 

@@ -25,6 +25,9 @@ NotificationId = NewType("NotificationId", int)
 MessageId = NewType("MessageId", UUID)
 PushSubscriptionId = NewType("PushSubscriptionId", UUID)
 """Names a mail about an account, also to its receiver: it never comes twice, whatever becomes of the database."""
+WebhookId = NewType("WebhookId", UUID)
+WebhookDeliveryId = NewType("WebhookDeliveryId", UUID)
+"""Names one event's way to one webhook, also to its receiver: the same at each attempt, and when it is sent again."""
 
 _COMMANDS = UUID("5f3c1a52-7d3e-4a38-9d0e-8c5d5a1c7b10")
 

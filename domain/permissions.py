@@ -25,6 +25,8 @@ class Scope(StrEnum):
     PEOPLE_READ = "people:read"
     PEOPLE_WRITE = "people:write"
     AUDIT_READ = "audit:read"
+    WEBHOOKS_READ = "webhooks:read"
+    WEBHOOKS_WRITE = "webhooks:write"
     ACCOUNT = "account"
     """One's own account: password, sessions, factors, keys. No key is ever given it."""
 
@@ -155,6 +157,15 @@ PERMISSIONS = _table(
         Scope.PEOPLE_WRITE,
         """
         add_user edit_user add_organisation edit_organisation erase_person set_retention remove_user_totp
+        """,
+    ),
+    (ADMINS, Scope.WEBHOOKS_READ, "list_webhooks get_webhook list_webhook_deliveries get_webhook_delivery"),
+    (
+        ADMINS,
+        Scope.WEBHOOKS_WRITE,
+        """
+        add_webhook edit_webhook delete_webhook rotate_webhook_secret test_webhook redeliver_webhook_delivery
+        redeliver_webhook_range
         """,
     ),
     (ANYBODY, Scope.ACCOUNT, "list_api_keys add_api_key rotate_api_key revoke_api_key"),

@@ -10,6 +10,7 @@ class RetentionKind(StrEnum):
     IDEMPOTENCY_KEYS = "idempotency_keys"
     NOTIFICATIONS = "notifications"
     DECISIONS = "decisions"
+    WEBHOOK_DELIVERIES = "webhook_deliveries"
     UNTIED_ATTACHMENTS = "untied_attachments"
     CLOSED_TICKETS = "closed_tickets"
     IDLE_REQUESTERS = "idle_requesters"
@@ -32,6 +33,7 @@ RETENTION: dict[RetentionKind, Retention] = {
         "notices to people, what the stream told of them, and the messages that went out for them", 365
     ),
     RetentionKind.DECISIONS: Retention("the dispatcher's reasons", 365),
+    RetentionKind.WEBHOOK_DELIVERIES: Retention("the log of what was sent to webhooks, once it has ended", 14),
     RetentionKind.UNTIED_ATTACHMENTS: Retention("files that were sent and came to no ticket", 1),
     RetentionKind.CLOSED_TICKETS: Retention(
         "the words of closed tickets: titles, descriptions, replies, notes, and their files", None

@@ -88,6 +88,8 @@ def test_api_and_worker_can_be_many(services: dict[str, Any]) -> None:
 
 def test_replicas_share_the_key_that_signs_tokens(services: dict[str, Any]) -> None:
     assert "TOKEN_KEY_FILE=/keys/token-key.json" in DOCKERFILE
+    assert "FACTOR_KEY_FILE=/keys/factor-key" in DOCKERFILE
+    assert "WEBHOOK_KEY_FILE=/keys/webhook-key" in DOCKERFILE
     assert "keys:/keys" in services["migrate"]["volumes"]
     assert "keys:/keys:ro" in services["api"]["volumes"]
 

@@ -25,6 +25,7 @@ from tests.factories import store_desk
 EMPTY = """
 set constraints all deferred;
 delete from start_requests;
+delete from webhooks;
 delete from events;
 delete from ticket_commands;
 delete from ticket_texts;

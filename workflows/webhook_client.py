@@ -1,0 +1,45 @@
+"""How the workflows that deliver to webhooks are called."""
+
+from datetime import timedelta
+
+from temporalio.client import Client, RPCError
+from temporalio.common import WorkflowIDConflictPolicy
+
+from domain.ids import WebhookId
+from workflows.client import TASK_QUEUE, EngineUnavailableError
+from workflows.webhook import WebhookStart, WebhookWorkflow
+
+CALLS_QUEUE = "webhook-calls"
+"""Where calls are made: receivers that hang take no slot of what tickets need."""
+
+
+def webhook_workflow_id(webhook: WebhookId) -> str:
+    return f"webhook-{webhook}"
+
+
+class WebhookClient:
+    """Calls them, and starts those that do not run."""
+
+    def __init__(
+        self, client: Client, timeout_seconds: float, task_queue: str = TASK_QUEUE, calls_queue: str = CALLS_QUEUE
+    ) -> None:
+        self._client = client
+        self._timeout = timedelta(seconds=timeout_seconds)
+        self.task_queue = task_queue
+        self.calls_queue = calls_queue
+
+    async def look(self, webhook: WebhookId) -> None:
+        """Have what waits for the webhook delivered. Harmless to repeat. Raises EngineUnavailableError."""
+        try:
+            await self._client.start_workflow(
+                WebhookWorkflow.run,
+                WebhookStart(webhook=webhook, calls=self.calls_queue),
+                id=webhook_workflow_id(webhook),
+                task_queue=self.task_queue,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                start_signal="look",
+                static_summary="delivers to a webhook",
+                rpc_timeout=self._timeout,
+            )
+        except (RPCError, RuntimeError) as error:
+            raise EngineUnavailableError(str(error)) from error
