@@ -16,6 +16,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     API_HOST=0.0.0.0 \
     API_PORT=8000 \
     TOKEN_KEY_FILE=/keys/token-key.json \
+    VAPID_KEY_FILE=/keys/vapid-key.pem \
     DATA_DIR=/data
 # A number of our own, so that a volume written by one release can be read by the next.
 RUN groupadd --gid 10001 desk \

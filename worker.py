@@ -25,11 +25,12 @@ from activities.agents import AgentActivities
 from activities.dispatch import DispatchActivities
 from activities.forecast_arithmetic import ForecastArithmetic
 from activities.forecasts import ForecastActivities
+from activities.messages import MessageActivities
 from activities.retention import RetentionActivities
 from activities.rotas import RotaActivities
 from activities.sla_rollouts import RolloutActivities
 from activities.tickets import TicketActivities
-from api.token_keys import load_or_make_key
+from api.token_keys import KeyRing, load_or_make_key
 from database.account_mails import AccountMailStore
 from database.agent_connections import AgentConnectionStore
 from database.agent_lives import AgentLifeStore
@@ -37,8 +38,10 @@ from database.bell import DISPATCH_BELL, MAIL_BELL, START_BELL, Bell
 from database.dispatch import DispatchStore
 from database.erasure import ErasureStore
 from database.forecasts import ForecastStore
+from database.messages import MessageStore
 from database.plan_changes import PlanChangeLog
 from database.pool import Pool, open_pool
+from database.push_subscriptions import PushSubscriptionStore
 from database.retention import RetentionStore
 from database.rotas import RotaStore
 from database.shifts import ShiftStore
@@ -50,8 +53,13 @@ from database.tickets import TicketStore
 from domain.presence import PresenceRules
 from integrations.account_mail_texts import AccountMailWriter
 from integrations.mail_folder import MailFolder
+from integrations.notification_mail_texts import NotificationMailWriter
+from integrations.outgoing import Allowed
 from integrations.signed_links import LinkMaker
 from integrations.smtp import SmtpSender, SmtpServer
+from integrations.unsubscribe_links import UnsubscribeLinks
+from integrations.vapid_key import load_or_make_vapid_key
+from integrations.web_push import WebPushSender
 from settings import Settings, UnsafeSettingsError, refuse_unsafe
 from workflows.account_mail import AccountMailWorkflow
 from workflows.account_mail_client import AccountMailClient
@@ -66,6 +74,7 @@ from workflows.forecast import ForecastWorkflow
 from workflows.forecast_schedule import ensure_forecast_schedule
 from workflows.guard import Guard
 from workflows.mail_relay import MailRelay
+from workflows.message import MessageWorkflow
 from workflows.plan_relay import PlanRelay
 from workflows.presence_watch import PresenceWatch
 from workflows.recovery import Recovery
@@ -103,9 +112,10 @@ def build_worker(
     runner: WorkflowRunner | None = None,
     presence: PresenceRules | None = None,
     mail: AccountMailActivities | None = None,
+    messages: MessageActivities | None = None,
 ) -> Worker:
     """The worker with everything it runs. With a build id its tickets are pinned to it until they continue as new.
-    Without `mail` it sends none."""
+    Without `mail` and `messages` it sends none."""
     tickets, terms, rollouts = TicketStore(pool), SlaTermsStore(pool), RolloutStore(pool)
     activities = TicketActivities(tickets, terms, StaffStore(pool, ShiftStore(pool)), rollouts)
     telling = TicketClient(client, TELLING_SECONDS, task_queue)
@@ -126,7 +136,7 @@ def build_worker(
         client,
         task_queue=task_queue,
         workflows=[
-            *(TicketWorkflow, AgentWorkflow, DispatchWorkflow, AccountMailWorkflow),
+            *(TicketWorkflow, AgentWorkflow, DispatchWorkflow, AccountMailWorkflow, MessageWorkflow),
             *(RolloutWorkflow, ForecastWorkflow, RotaWorkflow, RetentionWorkflow),
         ],
         activities=[
@@ -136,6 +146,7 @@ def build_worker(
             *forecasting.steps,
             *(agents.load_agent, agents.load_plan, agents.record_agent),
             *(mail.steps if mail else ()),
+            *(messages.steps if messages else ()),
         ],
         interceptors=[Guard()],
         workflow_runner=runner or UnsandboxedWorkflowRunner(),
@@ -169,6 +180,21 @@ def account_mails(settings: Settings, pool: Pool) -> AccountMailActivities:
     """What sends mails about accounts, with links signed by the key that also signs access tokens."""
     links = LinkMaker(load_or_make_key(settings.token_key_path), settings.public_base)
     return AccountMailActivities(AccountMailStore(pool), AccountMailWriter(links), mail_sender(settings))
+
+
+def push_sender(settings: Settings) -> WebPushSender:
+    """What hands pushes to the services that browsers chose."""
+    key = load_or_make_vapid_key(settings.vapid_key_path)
+    return WebPushSender(key, settings.vapid_contact, Allowed.of(settings.outgoing_allow))
+
+
+def messages(settings: Settings, pool: Pool) -> MessageActivities:
+    """What sends messages about notifications, by mail and by push."""
+    links = UnsubscribeLinks(KeyRing(settings.token_key_path).current, settings.public_base)
+    writer = NotificationMailWriter(links, settings.public_base)
+    return MessageActivities(
+        MessageStore(pool), PushSubscriptionStore(pool), writer, mail_sender(settings), push_sender(settings)
+    )
 
 
 async def connect_patiently(settings: Settings) -> Client:
@@ -225,12 +251,13 @@ async def run(settings: Settings) -> None:
     mailing = MailRelay(AccountMailStore(pool), AccountMailClient(client, settings.command_timeout_seconds))
     bells = {START_BELL: relay.ring, DISPATCH_BELL: dispatching.ring, MAIL_BELL: mailing.ring}
     bell = Bell(settings.database_dsn, bells)
-    mail = account_mails(settings, pool)
+    mail, sending = account_mails(settings, pool), messages(settings, pool)
     presence = presence_rules(settings)
     agents = AgentClient(client, settings.command_timeout_seconds)
     watch = PresenceWatch(AgentConnectionStore(pool), AgentLifeStore(pool), agents, presence)
     recovery = Recovery(TicketStore(pool), tickets, dispatchers)
-    async with pool, build_worker(client, pool, settings.worker_build_id, presence=presence, mail=mail):
+    worker = build_worker(client, pool, settings.worker_build_id, presence=presence, mail=mail, messages=sending)
+    async with pool, worker:
         log.info("worker runs on %s", settings.temporal_target)
         beside = (relay, dispatching, mailing, bell, recovery, watch, PlanRelay(PlanChangeLog(pool), agents))
         await asyncio.gather(*(part.run() for part in beside))
