@@ -18,6 +18,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     TOKEN_KEY_FILE=/keys/token-key.json \
     FACTOR_KEY_FILE=/keys/factor-key \
     WEBHOOK_KEY_FILE=/keys/webhook-key \
+    VAPID_KEY_FILE=/keys/vapid-key.pem \
     DATA_DIR=/data
 # A number of our own, so that a volume written by one release can be read by the next.
 RUN groupadd --gid 10001 desk \

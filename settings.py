@@ -101,6 +101,8 @@ class Settings(BaseSettings):
 
     factor_key_file: Path | None = None
     webhook_key_file: Path | None = None
+    vapid_key_file: Path | None = None
+    vapid_subject: str | None = Field(default=None, pattern=r"^(mailto:[^\s@]+@[^\s@]+|https://[^\s]+)$")
     email_verification: Literal["required", "optional"] = "required"
 
     public_url: str | None = Field(default=None, pattern=r"^https?://[^\s#?]+$")
@@ -235,6 +237,16 @@ class Settings(BaseSettings):
         """The file of the secret by which those that sign webhooks are encrypted."""
         return self.webhook_key_file or self.data_dir.resolve() / "webhook-key"
 
+    @property
+    def vapid_key_path(self) -> Path:
+        """The file of the private key by which push services know this desk (PEM, on the curve P-256)."""
+        return self.vapid_key_file or self.data_dir.resolve() / "vapid-key.pem"
+
+    @property
+    def vapid_contact(self) -> str:
+        """Whom push services write to when our pushes trouble them: `VAPID_SUBJECT`, or who mails are from."""
+        return self.vapid_subject or f"mailto:{parseaddr(self.mail_from)[1]}"
+
 
 class UnsafeSettingsError(Exception):
     """The settings are good enough to try things out, and for nothing else."""
@@ -268,7 +280,7 @@ def _reasons(settings: Settings) -> Iterator[str]:
 
 
 def _secret_files(settings: Settings) -> Iterator[Path]:
-    files = [settings.token_key_file, settings.factor_key_file, settings.webhook_key_file]
+    files = [settings.token_key_file, settings.factor_key_file, settings.webhook_key_file, settings.vapid_key_file]
     files.append(settings.temporal_tls_key_file)
     if settings.secrets_dir is not None:
         files += sorted(settings.secrets_dir.iterdir())

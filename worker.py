@@ -25,6 +25,7 @@ from activities.agents import AgentActivities
 from activities.dispatch import DispatchActivities
 from activities.forecast_arithmetic import ForecastArithmetic
 from activities.forecasts import ForecastActivities
+from activities.messages import MessageActivities
 from activities.notifications import NotificationActivities
 from activities.retention import RetentionActivities
 from activities.rotas import RotaActivities
@@ -32,7 +33,7 @@ from activities.sla_rollouts import RolloutActivities
 from activities.tickets import TicketActivities
 from activities.webhooks import Sender, WebhookActivities
 from api.factor_cipher import load_or_make_secret
-from api.token_keys import load_or_make_key
+from api.token_keys import KeyRing, load_or_make_key
 from api.webhook_payloads import WebhookPayloads
 from database.account_mails import AccountMailStore
 from database.agent_connections import AgentConnectionStore
@@ -42,9 +43,11 @@ from database.dispatch import DispatchStore
 from database.erasure import ErasureStore
 from database.events import EventLog
 from database.forecasts import ForecastStore
+from database.messages import MessageStore
 from database.notification_plans import NotificationPlanStore
 from database.plan_changes import PlanChangeLog
 from database.pool import Pool, open_pool
+from database.push_subscriptions import PushSubscriptionStore
 from database.retention import RetentionStore
 from database.rotas import RotaStore
 from database.shifts import ShiftStore
@@ -59,9 +62,13 @@ from database.webhook_rounds import WebhookRoundStore
 from domain.presence import PresenceRules
 from integrations.account_mail_texts import AccountMailWriter
 from integrations.mail_folder import MailFolder
+from integrations.notification_mail_texts import NotificationMailWriter
 from integrations.outgoing import Allowed
 from integrations.signed_links import LinkMaker
 from integrations.smtp import SmtpSender, SmtpServer
+from integrations.unsubscribe_links import UnsubscribeLinks
+from integrations.vapid_key import load_or_make_vapid_key
+from integrations.web_push import WebPushSender
 from integrations.webhook_secrets import WebhookSecrets
 from integrations.webhook_sender import WebhookSender
 from settings import Settings, UnsafeSettingsError, refuse_unsafe
@@ -77,6 +84,7 @@ from workflows.encryption import encryption
 from workflows.forecast import ForecastWorkflow
 from workflows.guard import Guard
 from workflows.mail_relay import MailRelay
+from workflows.message import MessageWorkflow
 from workflows.notice_relay import NoticeRelay
 from workflows.notifier import NotifierWorkflow
 from workflows.notifier_client import NotifierClient
@@ -122,9 +130,10 @@ def build_worker(
     runner: WorkflowRunner | None = None,
     presence: PresenceRules | None = None,
     mail: AccountMailActivities | None = None,
+    messages: MessageActivities | None = None,
 ) -> Worker:
     """The worker with everything it runs. With a build id its tickets are pinned to it until they continue as new.
-    Without `mail` it sends none."""
+    Without `mail` and `messages` it sends none."""
     tickets, terms, rollouts = TicketStore(pool), SlaTermsStore(pool), RolloutStore(pool)
     activities = TicketActivities(tickets, terms, StaffStore(pool, ShiftStore(pool)), rollouts)
     telling = TicketClient(client, TELLING_SECONDS, task_queue)
@@ -146,7 +155,7 @@ def build_worker(
         client,
         task_queue=task_queue,
         workflows=[
-            *(TicketWorkflow, AgentWorkflow, DispatchWorkflow, AccountMailWorkflow),
+            *(TicketWorkflow, AgentWorkflow, DispatchWorkflow, AccountMailWorkflow, MessageWorkflow),
             *(RolloutWorkflow, ForecastWorkflow, RotaWorkflow, RetentionWorkflow, NotifierWorkflow, WebhookWorkflow),
         ],
         activities=[
@@ -157,6 +166,7 @@ def build_worker(
             *(agents.load_agent, agents.load_plan, agents.record_agent),
             notifications.decide_notifications,
             *(mail.steps if mail else ()),
+            *(messages.steps if messages else ()),
         ],
         interceptors=[Guard()],
         workflow_runner=runner or UnsandboxedWorkflowRunner(),
@@ -212,6 +222,21 @@ def webhook_parts(settings: Settings, client: Client, pool: Pool) -> tuple[Worke
     return webhook_calls(client, pool, WebhookSender(secrets, Allowed.of(settings.outgoing_allow))), relay
 
 
+def push_sender(settings: Settings) -> WebPushSender:
+    """What hands pushes to the services that browsers chose."""
+    key = load_or_make_vapid_key(settings.vapid_key_path)
+    return WebPushSender(key, settings.vapid_contact, Allowed.of(settings.outgoing_allow))
+
+
+def messages(settings: Settings, pool: Pool) -> MessageActivities:
+    """What sends messages about notifications, by mail and by push."""
+    links = UnsubscribeLinks(KeyRing(settings.token_key_path).current, settings.public_base)
+    writer = NotificationMailWriter(links, settings.public_base)
+    return MessageActivities(
+        MessageStore(pool), PushSubscriptionStore(pool), writer, mail_sender(settings), push_sender(settings)
+    )
+
+
 async def connect_patiently(settings: Settings) -> Client:
     """Connect to the engine, waiting for it as long as it takes."""
     runtime = None
@@ -258,12 +283,13 @@ async def run(settings: Settings) -> None:
     bells = {START_BELL: relay.ring, DISPATCH_BELL: dispatching.ring, MAIL_BELL: mailing.ring}
     bells |= {NOTICE_BELL: notices.ring, BELL: hooks.ring, WEBHOOK_BELL: hooks.call}
     bell = Bell(settings.database_dsn, bells)
-    mail = account_mails(settings, pool)
+    mail, sending = account_mails(settings, pool), messages(settings, pool)
     presence = presence_rules(settings)
     agents = AgentClient(client, settings.command_timeout_seconds)
     watch = PresenceWatch(AgentConnectionStore(pool), AgentLifeStore(pool), agents, presence)
     recovery = Recovery(TicketStore(pool), tickets, dispatchers)
-    async with pool, build_worker(client, pool, settings.worker_build_id, presence=presence, mail=mail), calls:
+    worker = build_worker(client, pool, settings.worker_build_id, presence=presence, mail=mail, messages=sending)
+    async with pool, worker, calls:
         log.info("worker runs on %s", settings.temporal_target)
         plans = PlanRelay(PlanChangeLog(pool), agents)
         beside = (relay, dispatching, mailing, notices, hooks, bell, recovery, watch, plans)

@@ -33,6 +33,7 @@ from api import (
     presence,
     privacy,
     public_keys,
+    push_subscriptions,
     second_factor,
     service_accounts,
     sessions,
@@ -53,6 +54,7 @@ from api import (
     ticket_commands,
     tickets,
     timeline,
+    unsubscribe,
     watchers,
     webhook_deliveries,
     webhooks,
@@ -92,6 +94,7 @@ from database.audit import AuditStore
 from database.bell import ACCESS_BELL, BELL, Bell
 from database.credentials import CredentialStore
 from database.dispatch import DispatchStore
+from database.email_choices import EmailChoiceStore
 from database.erasure import ErasureStore
 from database.events import EventLog
 from database.forecasts import ForecastStore
@@ -102,6 +105,7 @@ from database.organisations import OrganisationStore
 from database.people import CategoryStore, PeopleStore
 from database.person_export import PersonExport
 from database.pool import open_pool
+from database.push_subscriptions import PushSubscriptionStore
 from database.refresh_tokens import RefreshTokenStore
 from database.retention import RetentionStore
 from database.rotas import RotaStore
@@ -129,6 +133,8 @@ from domain.lifecycle import LifecycleRules
 from integrations.identity_provider import IdentityProvider
 from integrations.outgoing import Allowed, GuardedTransport
 from integrations.provider_settings import ProviderSettings, read_providers
+from integrations.vapid_key import load_or_make_vapid_key
+from integrations.web_push import WebPushSender
 from settings import Settings
 from workflows.agent_client import AgentClient
 from workflows.client import ForecastClient, RolloutClient, TicketClient, connect, tls_config
@@ -255,6 +261,13 @@ async def build_desk(settings: Settings, providers: Iterable[ProviderSettings]) 
         identities=IdentityStore(pool),
         oidc_sign_ins=OidcSignInStore(pool),
         hooks=webhook_desk(settings, pool),
+        email_choices=EmailChoiceStore(pool),
+        push_subscriptions=PushSubscriptionStore(pool),
+        web_push=WebPushSender(
+            load_or_make_vapid_key(settings.vapid_key_path),
+            settings.vapid_contact,
+            Allowed.of(settings.outgoing_allow),
+        ),
         rules=LifecycleRules(auto_close_days=settings.auto_close_days, reopen_days=settings.reopen_days),
     )
 
@@ -281,6 +294,7 @@ def create_app(settings: Settings) -> FastAPI:
         await desk.attendance.leave()
         await desk.refusals.write_counts(all_of_them=True)
         await desk.key_uses.write()
+        await desk.web_push.aclose()
         await desk.pool.close()
 
     app = DeskApp(
@@ -307,7 +321,8 @@ def create_app(settings: Settings) -> FastAPI:
         tickets, ticket_commands, timeline, watchers, assignment, presence, shift_life, people, organisations, privacy,
         agents, hand_over, teams, sla_ledger, sla_calendars, sla_policies, sla_rollouts, sla_figures, shift_rotas,
         shift_time_off, shift_requests, shift_coverage, shift_feeds, shifts, workload, workload_plans,
-        workload_predictions, audit, stream, codec, notifications, webhooks, webhook_deliveries,
+        workload_predictions, audit, stream, codec, notifications, push_subscriptions, unsubscribe, webhooks,
+        webhook_deliveries,
     ):  # fmt: skip
         api.include_router(part.router)
     api.include_router(attachments.router)

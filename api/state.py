@@ -23,6 +23,7 @@ from database.attachments import AttachmentStore
 from database.audit import AuditStore
 from database.bell import Bell
 from database.dispatch import DispatchStore
+from database.email_choices import EmailChoiceStore
 from database.erasure import ErasureStore
 from database.events import EventLog
 from database.forecasts import ForecastStore
@@ -33,6 +34,7 @@ from database.organisations import OrganisationStore
 from database.people import CategoryStore, PeopleStore
 from database.person_export import PersonExport
 from database.pool import Pool
+from database.push_subscriptions import PushSubscriptionStore
 from database.refresh_tokens import RefreshTokenStore
 from database.retention import RetentionStore
 from database.rotas import RotaStore
@@ -58,6 +60,7 @@ from database.workload import WorkloadStore
 from domain.lifecycle import LifecycleRules
 from domain.ticket import Slug
 from integrations.identity_provider import IdentityProvider
+from integrations.web_push import WebPushSender
 from settings import Settings
 from workflows.agent_client import AgentClient
 from workflows.client import ForecastClient, RolloutClient, TicketClient
@@ -128,4 +131,7 @@ class Desk:
     identities: IdentityStore
     oidc_sign_ins: OidcSignInStore
     hooks: WebhookDesk
+    email_choices: EmailChoiceStore
+    push_subscriptions: PushSubscriptionStore
+    web_push: WebPushSender
     rules: LifecycleRules

@@ -4,6 +4,15 @@ from enum import StrEnum
 from typing import NamedTuple
 
 
+class MailThread(NamedTuple):
+    """What a mail belongs to, so that mail programs show what is about one thing together."""
+
+    root: str
+    """Names the thing (`ticket-1042`). No mail has this id; all mails about the thing hang on it."""
+    previous: str | None = None
+    """The id of the mail to this receiver about this thing that came before."""
+
+
 class Mail(NamedTuple):
     """A mail to one receiver, in plain text and HTML. Who it is from is the sender's affair."""
 
@@ -15,6 +24,9 @@ class Mail(NamedTuple):
     html: str
     name: str = ""
     """The receiver's, as they wrote it; it may be anything."""
+    thread: MailThread | None = None
+    unsubscribe: str | None = None
+    """The address at which one click ends mails of this kind (RFC 8058); None: they cannot be ended."""
 
 
 class MailOutcome(StrEnum):

@@ -63,10 +63,11 @@ PUBLIC = frozenset(
         *("login", "register", "make_token", "open_browser_session", "refresh_session", "get_token_keys"),
         *("forgot_password", "reset_password", "verify_email", "resend_verification"),
         *("list_oidc_providers", "begin_oidc_login", "end_oidc_login", "exchange_oidc_code", "end_oidc_session"),
+        *("show_unsubscribe", "unsubscribe"),
         *("get_shift_feed", "live", "ready", "metrics", "redirect_to_docs"),
     ]
 )
-"""Operations without sign-in. A shift feed's address is itself the secret."""
+"""Operations without sign-in. A shift feed's address is itself the secret, and so is a link in a mail."""
 
 PERMISSIONS = _table(
     (ANYBODY, None, "me"),
@@ -100,9 +101,19 @@ PERMISSIONS = _table(
     (
         ANYBODY,
         Scope.NOTIFICATIONS_READ,
-        "list_notifications list_notification_groups count_notifications explain_notification",
+        """
+        list_notifications list_notification_groups count_notifications explain_notification get_push_key
+        list_push_subscriptions
+        """,
     ),
-    (ANYBODY, Scope.NOTIFICATIONS_WRITE, "read_notification unread_notification read_notifications"),
+    (
+        ANYBODY,
+        Scope.NOTIFICATIONS_WRITE,
+        """
+        read_notification unread_notification read_notifications add_push_subscription remove_push_subscription
+        test_push_subscription
+        """,
+    ),
     (ANYBODY, Scope.TICKETS_READ, "get_ticket_assignment check_sla explain_ticket_event"),
     (ANYBODY, Scope.TICKETS_WRITE, "advance_moment cancel_moment"),
     (ADMINS, Scope.TICKETS_WRITE, "add_category"),

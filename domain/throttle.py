@@ -23,6 +23,8 @@ class Attempt(StrEnum):
     REGISTER = "register"
     MAIL = "mail"
     """Asking for a mail: a forgotten password, or the link of a registration once more."""
+    LINK = "link"
+    """Using the link of a mail about notifications."""
 
 
 class Limit(NamedTuple):
@@ -61,12 +63,15 @@ ADDRESS_LIMITS = {
     Attempt.REFRESH: Limit(50, SECOND, 15 * MINUTE, HOUR),
     Attempt.MAIL: Limit(30, 10 * SECOND, HOUR, HOUR),
     Attempt.REGISTER: Limit(30, 10 * SECOND, HOUR, HOUR),
+    Attempt.LINK: Limit(100, SECOND, 15 * MINUTE, HOUR),
 }
 ACCOUNT_LIMITS = {
     Attempt.LOGIN: Limit(30, SECOND, MINUTE, HOUR),
     Attempt.FACTOR: Limit(20, SECOND, HOUR, 24 * HOUR),
 }
 """Guessing a second factor takes the password: who gets that far is slowed down for the account as a whole."""
+TRIAL_LIMIT = Limit(10, 10 * SECOND, 15 * MINUTE, HOUR)
+"""Trial pushes of a person."""
 MAILBOX_LIMIT = Limit(5, HOUR, HOUR, HOUR)
 """Mails that anybody may have sent to an account. Beyond it none goes out, which nobody is told: the last link is in
 the mailbox already."""

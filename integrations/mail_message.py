@@ -1,10 +1,12 @@
 """A mail as it goes over the wire: headers and parts by the standard's rules, whatever names and addresses hold."""
 
+from collections.abc import Iterator
 from datetime import datetime
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
+from email.policy import SMTP, SMTPUTF8, Policy
 from email.utils import format_datetime, parseaddr
+from typing import Any
 
 import idna
 
@@ -12,6 +14,20 @@ from domain.mail import Mail, MailRefusedError
 
 LONGEST_LINE = 998
 """Bytes, RFC 5322 section 2.1.1."""
+
+
+class WordsHeader(UnstructuredHeader, BaseHeader):
+    """A header of ids or addresses. The library would encode one that is longer than a line, and then it is none any
+    more to whoever reads it; so each stands as it is, on a line of its own."""
+
+    def fold(self, *, policy: "Policy[Any]") -> str:
+        """The header with its lines."""
+        return f"{self.name}:{''.join(f' {word}{policy.linesep}' for word in self.split())}"
+
+
+_REGISTRY = HeaderRegistry()
+for _name in ("In-Reply-To", "References", "List-Unsubscribe"):
+    _REGISTRY.map_to_type(_name, WordsHeader)
 
 
 def mail_message(mail: Mail, sender: str, now: datetime) -> EmailMessage:
@@ -23,17 +39,34 @@ def mail_message(mail: Mail, sender: str, now: datetime) -> EmailMessage:
     to = receiver(mail)
     name, address = parseaddr(sender)
     own = Address(_on_one_line(name), addr_spec=address)
-    message = EmailMessage(SMTP if to.addr_spec.isascii() else SMTPUTF8)
+    policy = SMTP if to.addr_spec.isascii() else SMTPUTF8
+    message = EmailMessage(policy.clone(header_factory=_REGISTRY))
     message["From"] = own
     message["To"] = to
     message["Subject"] = _on_one_line(mail.subject)
     message["Date"] = format_datetime(now)
     message["Message-ID"] = f"<{mail.id}@{own.domain}>"
+    for header, content in _in_its_place(mail, own.domain):
+        message[header] = content
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"
     message.set_content(mail.text, cte=_encoding_of(mail.text))
     message.add_alternative(mail.html, subtype="html", cte=_encoding_of(mail.html))
     return message
+
+
+def _in_its_place(mail: Mail, domain: str) -> Iterator[tuple[str, str]]:
+    """What mail programs sort by, and what ends such mails. There is no `Precedence`: `Auto-Submitted` and `List-Id`
+    say by standards what it only meant, and some servers deliver later what has it."""
+    if mail.thread is not None:
+        ids = [f"<{id}@{domain}>" for id in (mail.thread.root, mail.thread.previous) if id is not None]
+        yield "In-Reply-To", ids[-1]
+        yield "References", " ".join(ids)
+    if mail.unsubscribe is not None:
+        yield "List-Id", f"<notifications.{domain}>"
+        yield "List-Unsubscribe", f"<{mail.unsubscribe}>"
+        if mail.unsubscribe.startswith("https:"):  # RFC 8058 section 3.1: one click is for https only
+            yield "List-Unsubscribe-Post", "List-Unsubscribe=One-Click"
 
 
 def receiver(mail: Mail) -> Address:

@@ -7,7 +7,7 @@ from email.policy import default
 
 import pytest
 
-from domain.mail import Mail, MailRefusedError
+from domain.mail import Mail, MailRefusedError, MailThread
 from integrations.mail_message import mail_message
 
 NOW = datetime(2030, 1, 7, 9, 0, tzinfo=UTC)
@@ -95,3 +95,47 @@ def test_any_text_arrives_in_lines_that_servers_take(text: str) -> None:
     body = message_from_bytes(raw, policy=default).get_body(("plain",))
     assert body is not None
     assert body.get_content().replace("\r\n", "\n") == text
+
+
+LONG = "message-0f8fad5b-d9cb-469f-a165-70867728950e"
+ONE_CLICK = "https://desk.example.com/api/notifications/unsubscribe?token=" + "x" * 600
+
+
+@pytest.mark.parametrize(
+    ("thread", "in_reply_to", "references"),
+    [
+        (MailThread("ticket-1042"), "<ticket-1042@{0}>", "<ticket-1042@{0}>"),
+        (MailThread("ticket-1042", LONG), f"<{LONG}@{{0}}>", f"<ticket-1042@{{0}}> <{LONG}@{{0}}>"),
+    ],
+)
+@pytest.mark.parametrize("domain", ["example.com", f"{'a-long-name-of-a-host.' * 4}example.com"])
+def test_mails_about_one_thing_hang_together(
+    thread: MailThread, in_reply_to: str, references: str, domain: str
+) -> None:
+    raw = mail_message(MAIL._replace(thread=thread), f"desk@{domain}", NOW).as_bytes()
+    message = message_from_bytes(raw, policy=default)
+    assert message["In-Reply-To"] == in_reply_to.format(domain)
+    assert " ".join(message["References"].split()) == references.format(domain)
+    assert b"=?" not in raw, "an id that is encoded is none any more"
+
+
+def test_a_mail_that_can_be_ended_says_where_and_that_one_click_does_it() -> None:
+    raw = mail_message(MAIL._replace(unsubscribe=ONE_CLICK), FROM, NOW).as_bytes()
+    assert f"List-Unsubscribe: <{ONE_CLICK}>".encode() in raw.splitlines()
+    message = message_from_bytes(raw, policy=default)
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert message["List-Id"] == "<notifications.example.com>"
+    assert message["Precedence"] is None
+
+
+def test_one_click_is_for_https_only() -> None:
+    message = sent(MAIL._replace(unsubscribe="http://localhost:8000/x"))
+    assert message["List-Unsubscribe"] == "<http://localhost:8000/x>"
+    assert message["List-Unsubscribe-Post"] is None
+
+
+def test_the_headers_stand_beside_an_address_that_needs_utf8() -> None:
+    mail = MAIL._replace(address="rita.müller@example.com", thread=MailThread("ticket-1"), unsubscribe=ONE_CLICK)
+    raw = mail_message(mail, FROM, NOW).as_bytes()
+    assert f"List-Unsubscribe: <{ONE_CLICK}>".encode() in raw.splitlines()
+    assert b"References: <ticket-1@example.com>" in raw.splitlines()
