@@ -1,15 +1,14 @@
-"""A desk of the measurement's own: a database built by the migrations, the people who listen, and API processes.
+"""A desk of the measurement's own: a stack, the people who listen, and API processes beside the stack's.
 
-There is no worker and no engine: a stream needs none, and here nothing else is measured. The listeners are requesters
-who see all tickets of their organisation; an organisation is an audience.
+The listeners are requesters who see all tickets of their organisation: an organisation is an audience. No agents, for
+the arrival of thousands of those is told to the engine, and here only the stream is measured.
 """
 
 import asyncio
 import contextlib
 import os
-import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -23,12 +22,8 @@ from api.token_keys import KeyRing
 from api.tokens import AccessTokens
 from database.credentials import CredentialId
 from domain.ids import PersonId
-from operations.bench.system import BenchError, child, free_ports, wait_until_ready
-from settings import ROOT, Settings
-from stack.postgres import Postgres
-from stack.supervisor import Supervisor
+from operations.bench.system import child, free_ports, running_stack, wait_until_ready
 
-DATABASE = "smart_ticketing"
 EVERYBODY = "everybody"
 TOKEN_LIFE = timedelta(hours=12)
 _ORGANISATION = "insert into organisations (slug, name) values ($1, $1)"
@@ -75,7 +70,6 @@ class Audience(NamedTuple):
 class StreamDesk:
     dsn: str
     pool: "asyncpg.Pool[asyncpg.Record]"
-    settings: Settings
     environment: dict[str, str]
     folder: Path
     tokens: AccessTokens
@@ -112,22 +106,17 @@ class ApiProcess(NamedTuple):
 
 @contextlib.asynccontextmanager
 async def stream_desk() -> AsyncIterator[StreamDesk]:
-    """The database, running and empty but for what the migrations bring."""
-    with _folder() as folder:
-        server = Postgres(folder / "data", folder / "run", database=DATABASE, say=lambda _: None)
-        async with Supervisor(folder / "logs", say=lambda _: None) as supervisor:
-            await supervisor.start(server.part())
-            dsn = server.dsn(DATABASE)
-            (nobodys_port,) = free_ports(1)
-            settings = Settings(data_dir=folder, database_url=dsn, temporal_address=f"127.0.0.1:{nobodys_port}")
-            environment = {
-                **os.environ, "DATABASE_URL": dsn, "TEMPORAL_ADDRESS": settings.temporal_target,
-                "DATA_DIR": str(folder), "LOG_LEVEL": "ERROR",
-            }  # fmt: skip
-            await _migrate(environment)
-            async with asyncpg.create_pool(dsn, min_size=1, max_size=4) as pool:
+    """A stack of its own: the database is its, the API processes that are measured are beside it."""
+    async with running_stack() as stack:
+        settings = stack.settings
+        environment = {
+            **os.environ, "DATA_DIR": str(settings.data_dir), "TEMPORAL_PORT": str(settings.temporal_port),
+            "LOG_LEVEL": "ERROR",
+        }  # fmt: skip
+        with tempfile.TemporaryDirectory(prefix="smart-ticketing-stream-") as folder:
+            async with asyncpg.create_pool(settings.database_dsn, min_size=1, max_size=4) as pool:
                 tokens = AccessTokens(KeyRing(settings.token_key_path), TOKEN_LIFE)
-                yield StreamDesk(dsn, pool, settings, environment, folder, tokens)
+                yield StreamDesk(settings.database_dsn, pool, environment, Path(folder), tokens)
 
 
 @contextlib.asynccontextmanager
@@ -151,22 +140,3 @@ async def served(
     process = await held.enter_async_context(child(module, arguments, log, environment, stop_seconds=15))
     await wait_until_ready(f"http://127.0.0.1:{port}{ready}", process, log)
     return ApiProcess(port, psutil.Process(process.pid))
-
-
-@contextlib.contextmanager
-def _folder() -> Iterator[Path]:
-    """A folder that goes away."""
-    with tempfile.TemporaryDirectory(prefix="smart-ticketing-stream-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        folder.chmod(0o755)  # PostgreSQL may run as another user when we are root
-        yield folder
-
-
-async def _migrate(environment: dict[str, str]) -> None:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "alembic", "-c", str(ROOT / "alembic.ini"), "upgrade", "head"),
-        cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-    output, _ = await process.communicate()
-    if process.returncode:
-        raise BenchError(f"the database could not be made: {output.decode()[-2000:]}")
