@@ -40,22 +40,42 @@ groups: dict[str, set[Mailbox]] = defaultdict(set)
 
 
 async def app(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-    """`GET /<group>` is a stream, `POST /<group>` gives its clients the body."""
+    """`GET /<group>` is a stream. The body of the one POST is what they are told, record by record."""
     if scope["type"] != "http":
         return
     group = scope["path"].removeprefix("/")
     if scope["method"] == "POST":
-        message = await receive()
-        assert message["type"] == "http.request"
-        for mailbox in groups[group]:
-            mailbox.put(message["body"])
+        await _hand_out(receive)
         await send({"type": "http.response.start", "status": 204, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
     elif group == "ready":
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
-        await send({"type": "http.response.body", "body": b""})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
     else:
         await _stream(group, send)
+
+
+def record(group: int, block: bytes) -> bytes:
+    """What the body of the POST is made of."""
+    return f"{group} {len(block)}\n".encode() + block
+
+
+async def _hand_out(receive: ASGIReceiveCallable) -> None:
+    """All that has come by now is told at once, as the product does with what was committed."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            return
+        body, more = body + message["body"], message["more_body"]
+        while (head_end := body.find(b"\n")) >= 0:
+            group, length = body[:head_end].split()
+            end = head_end + 1 + int(length)
+            if len(body) < end:
+                break
+            for mailbox in groups[group.decode()]:
+                mailbox.put(body[head_end + 1 : end])
+            body = body[end:]
 
 
 async def _stream(group: str, send: ASGISendCallable) -> None:

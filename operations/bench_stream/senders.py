@@ -15,6 +15,7 @@ from database.bell import BELL
 from database.events import EventRecord, StreamCursor
 from domain.ids import PersonId, TicketNumber
 from operations.bench_stream.desk import Audience
+from operations.bench_stream.floor import record
 
 TYPE = "ticket.status_changed"
 CHANGE = json.dumps(
@@ -63,20 +64,19 @@ def to_the_database(connection: "asyncpg.Connection[asyncpg.Record]") -> Send:
 
 @contextlib.asynccontextmanager
 async def to_the_floor(ports: Sequence[int]) -> AsyncIterator[Send]:
-    """The very bytes that the product would send, to every process. No answer is waited for, as no listener is."""
+    """The very bytes that the product would send, to every process, in one request without an end."""
     async with contextlib.AsyncExitStack() as held:
         writers = []
         for port in ports:
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"POST / HTTP/1.1\r\nHost: floor\r\nTransfer-Encoding: chunked\r\n\r\n")
             writers.append(writer)
             held.callback(writer.close)
-            held.callback(asyncio.create_task(reader.read()).cancel)  # what is answered may not fill the pipe
 
         async def send(audience: Audience, group: int, revision: int, at: datetime) -> None:
-            block = bare_frame(audience.ticket, revision, at, audience.people[0].person)
-            head = f"POST /{group} HTTP/1.1\r\nHost: floor\r\nContent-Length: {len(block)}\r\n\r\n"
+            part = record(group, bare_frame(audience.ticket, revision, at, audience.people[0].person))
             for writer in writers:
-                writer.write(head.encode() + block)
+                writer.write(b"%x\r\n" % len(part) + part + b"\r\n")
                 await writer.drain()
 
         yield send
