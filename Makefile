@@ -7,7 +7,7 @@ ARGS ?=
 PROVIDER := tests/oidc_provider/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check bench bench-sla bench-dispatch fuzz replay rehearse \
+.PHONY: help up test check bench bench-sla bench-dispatch bench-stream fuzz replay rehearse \
   reconcile promote admin openapi lock rotate-token-key audit payload-key verify-audit clean
 MAKEFLAGS += --no-print-directory
 
@@ -34,6 +34,9 @@ bench-sla: $(VENV)/.stamp-dev ## measure how late warnings, breaches and escalat
 
 bench-dispatch: $(VENV)/.stamp-dev ## measure how soon tickets have an owner, a storm of them, and one huge round
 	@exec $(BIN)/python -m operations.bench_dispatch $(ARGS)
+
+bench-stream: $(VENV)/.stamp-dev ## measure the event stream with thousands of clients (ARGS="--clients 100,1000 --seconds 20")
+	@exec $(BIN)/python -m operations.bench_stream $(ARGS)
 
 fuzz: $(VENV)/.stamp-dev ## throw made-up requests at the API as every role (ARGS="--examples 200 --who agent")
 	@exec $(BIN)/python -m operations.fuzz $(ARGS)

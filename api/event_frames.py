@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from database.events import EventRecord, StreamCursor, TimelineRecord
 from domain.ids import PersonId
 from domain.sla_clock import TicketSla, sla_state
 
+REMEMBERED_FRAMES = 1024
 _NOT_SPOKEN = (
     "type", "wording_id", "text_id", "auto_close_days", "reopen_days", "segments", "passed_by", "decision_id",
     "mention_ids",
@@ -117,7 +119,14 @@ def _actor(record: EventRecord | TimelineRecord) -> ActorRef:
 
 
 def frame(record: EventRecord) -> bytes:
-    """The event's block on the wire. JSON holds no raw line break, so one `data:` line is enough."""
+    """The event's block on the wire. Made once for all who come back for it, as long as its words are the same."""
+    return _frame(record._replace(team=None, requester_id=None, assignee_id=None, organisation=None, watcher_ids=None))
+
+
+@lru_cache(maxsize=REMEMBERED_FRAMES)
+def _frame(record: EventRecord) -> bytes:
+    """Of a record without its audience, which is no part of it. JSON holds no raw line break, so one `data:` line is
+    enough."""
     event = event_of(record)
     return f"id: {event.id}\nevent: {event.type}\ndata: {event.model_dump_json()}\n\n".encode()
 

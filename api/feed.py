@@ -1,24 +1,30 @@
 """One reader of the event log per process, and everyone who listens to it.
 
 The feed asks for what lies after its place whenever the bell rings, and each second anyway; it encodes each event
-once and hands the same bytes to every subscriber who may see it. A subscriber that falls too far behind is cut: it
-comes back with its cursor and reads from the table. Rights are those of now: who may see an event is decided by the
-ticket's present team, requester and assignee, and a change of a person's role or teams reaches their open streams as
-an event of the same log.
+once and hands the same bytes to every subscriber who may see it (`audiences.py` finds the few who might). A subscriber
+that falls too far behind is cut: it comes back with its cursor and reads from the table. Rights are those of now: who
+may see an event is decided by the ticket's present team, requester and assignee, and a change of a person's role or
+teams reaches their open streams as an event of the same log.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections import deque
+import time
 from datetime import UTC, datetime
+from typing import cast
 
+from api.audiences import NOTIFICATIONS, PRESENCE, QUEUE, Audiences
 from api.event_frames import frame
+from api.event_pages import EventPages
+from api.heartbeat import HEARTBEAT, Heartbeat
 from api.principals import Principals
-from database.credentials import Principal
+from api.stream_figures import ENDED, HANDED_OUT
+from api.subscriber import EndReason, Subscriber
 from database.events import EventLog, EventRecord, StreamCursor
 from database.pool import UNAVAILABLE
 from domain.access import (
+    HasAudience,
     Reader,
     check_permission,
     may_see_internal,
@@ -27,91 +33,21 @@ from domain.access import (
     ticket_scope,
 )
 from domain.errors import ForbiddenError
-from domain.ids import TicketNumber
+from domain.ids import PersonId
 
 LOOK_EVERY_SECONDS = 1.0
-QUEUE_BOUND = 256
 BATCH = 500
+MAX_STREAMS_PER_PERSON = 6
+"""In one process. A browser needs one."""
+SEND_SECONDS = 15.0
+"""A client that has not read a piece for so long is too slow."""
+FAREWELL_SECONDS = 5.0
+"""In which a stream that ends has to be over; then its connection is dropped."""
+TURN_SECONDS = 0.05
+"""So long frames are queued without letting anybody send. What is queued together is sent together, which is cheap."""
 PERSON_CHANGED = "person.changed"
-PRESENCE = "presence"
-"""The topic of events that are about an agent."""
-NOTIFICATIONS = "notifications"
-"""The topic of events that are one person's alone."""
 OPERATION = "stream_events"
-QUEUE = "queue"
-"""The topic of events that are about a team's queue."""
 log = logging.getLogger(__name__)
-
-
-class Subscriber:
-    """One open stream: who reads, what they asked for, and the frames that wait to be sent."""
-
-    def __init__(
-        self,
-        principal: Principal,
-        topics: frozenset[str],
-        ticket: TicketNumber | None,
-        after: StreamCursor,
-        joined_at: StreamCursor,
-    ) -> None:
-        self.reader = principal.reader
-        self.credential = principal.credential
-        self.joined_at = joined_at
-        """The feed's place when it joined: it is handed what comes after, and reads the rest from the log."""
-        self._topics = topics
-        self._ticket = ticket
-        self._after = after
-        self._frames: deque[bytes] = deque()
-        self._news = asyncio.Event()
-        self.end_reason: str | None = None
-
-    def wants(self, event: EventRecord) -> bool:
-        """Whether the event is asked for, not yet seen, and one that a read by the same person would show."""
-        if event.cursor <= self._after:
-            return False
-        if self._topics and event.topic not in self._topics:
-            return False
-        if self._ticket is not None and event.ticket != self._ticket:
-            return False
-        return may_see(self.reader, event)
-
-    def push(self, block: bytes) -> None:
-        """Queue a frame; beyond the bound the subscriber is cut instead."""
-        if self.end_reason is not None:
-            return
-        if len(self._frames) >= QUEUE_BOUND:
-            self.end("too slow")
-            return
-        self._frames.append(block)
-        self._news.set()
-
-    def end(self, reason: str) -> None:
-        """Let the stream end after a `bye`."""
-        self.end_reason = self.end_reason or reason
-        self._news.set()
-
-    async def next(self) -> bytes:
-        """All frames that wait, joined; empty when the stream is to end."""
-        while not self._frames and self.end_reason is None:
-            self._news.clear()
-            await self._news.wait()
-        if self.end_reason is not None:
-            return b""
-        block = b"".join(self._frames)
-        self._frames.clear()
-        return block
-
-
-class _Audience:
-    """An event's ticket as `domain.access` asks for it."""
-
-    def __init__(self, event: EventRecord) -> None:
-        assert event.requester_id is not None
-        self.organisation = event.organisation
-        self.watcher_ids = event.watcher_ids or ()
-        self.team = event.team
-        self.requester_id = event.requester_id
-        self.assignee_id = event.assignee_id
 
 
 def _may_listen(reader: Reader) -> bool:
@@ -133,8 +69,13 @@ def may_see(reader: Reader, event: EventRecord) -> bool:
         return reader.id == event.person
     if event.ticket is None or event.requester_id is None:
         return False
-    audience = _Audience(event)
+    audience = cast(HasAudience, event)  # an event of a ticket has all of its ticket's audience
     return may_see_internal(reader, audience) if event.internal else ticket_scope(reader).includes(audience)
+
+
+def is_for(subscriber: Subscriber, event: EventRecord) -> bool:
+    """Whether it is asked for, and one that a read by the same person would show."""
+    return subscriber.asks_for(event) and may_see(subscriber.reader, event)
 
 
 class Feed:
@@ -144,9 +85,15 @@ class Feed:
         self._events = events
         self._principals = principals
         self._bell = asyncio.Event()
-        self._subscribers: set[Subscriber] = set()
+        self._people: dict[PersonId, dict[Subscriber, None]] = {}
+        """Everyone with an open stream, and their streams, the oldest first."""
+        self.pages = EventPages(events)
+        self._joined: Audiences[Subscriber] = Audiences()
+        self._heartbeat = Heartbeat(self._beat)
         self._place: StreamCursor | None = None
         self._is_healed = False
+        self._read_at = time.monotonic()
+        self.subscribers = 0
         self.is_draining = False
 
     def ring(self, _: str = "") -> None:
@@ -154,20 +101,13 @@ class Feed:
         self._bell.set()
 
     @property
-    def subscribers(self) -> int:
-        return len(self._subscribers)
+    def age_seconds(self) -> float:
+        """Since when the log was last read to its end."""
+        return time.monotonic() - self._read_at
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            try:
-                await self._catch_up()
-            except UNAVAILABLE as error:
-                log.warning("the stream waits for the database: %s", error)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY_SECONDS):  # `wait_for` would make a task for each ring
-                    await self._bell.wait()
-            self._bell.clear()
+        await asyncio.gather(self._heartbeat.run(), self._read())
 
     async def place(self) -> StreamCursor:
         """The cursor behind everything that was handed out."""
@@ -178,57 +118,116 @@ class Feed:
         self._place = self._place or place  # whoever was quicker has subscribers at that place already
         return self._place
 
-    async def subscribe(
-        self, principal: Principal, topics: frozenset[str], ticket: TicketNumber | None, after: StreamCursor | None
-    ) -> Subscriber:
-        """Hand out to this person, from now on, what comes after both the feed's place and `after`."""
-        joined_at = await self.place()  # and from here to the next line nobody else has a turn
-        subscriber = Subscriber(principal, topics, ticket, after or joined_at, joined_at=joined_at)
-        self._subscribers.add(subscriber)
+    def attach(self, subscriber: Subscriber) -> None:
+        """From now on it follows its person's rights, hears heartbeats, and ends with the process. Of a person with too
+        many streams the oldest ends: it is most likely one whose client has left without a word."""
+        streams = self._people.setdefault(subscriber.reader.id, {})
+        streams[subscriber] = None
+        self.subscribers += 1
+        self._heartbeat.add(subscriber)
+        live = [one for one in streams if one.end_reason is None]
+        if len(live) > MAX_STREAMS_PER_PERSON:
+            self.end(live[0], "too many streams")
         if self.is_draining:
-            subscriber.end("shutdown")
-        return subscriber
+            self.end(subscriber, "shutdown")
+
+    async def join(self, subscriber: Subscriber, after: StreamCursor | None) -> StreamCursor:
+        """Hand out to it, from now on, what comes after both the feed's place and `after`; returns that place."""
+        place = await self.place()  # and from here to the end nobody else has a turn
+        subscriber.after = after
+        self._joined.put(subscriber)
+        return place
+
+    def detach(self, subscriber: Subscriber) -> None:
+        """The stream is over."""
+        self._joined.remove(subscriber)
+        self._heartbeat.remove(subscriber)
+        self.subscribers -= 1
+        streams = self._people[subscriber.reader.id]
+        del streams[subscriber]
+        if not streams:
+            del self._people[subscriber.reader.id]
+        ENDED.labels(subscriber.end_reason or "failed").inc()
+
+    def end(self, subscriber: Subscriber, reason: EndReason) -> None:
+        """Let it say `bye`, if its client still listens."""
+        if subscriber.end_reason is None:
+            asyncio.get_running_loop().call_later(FAREWELL_SECONDS, subscriber.line.cut)
+        subscriber.end(reason, left_at=self._left_at(subscriber))
+
+    def _left_at(self, subscriber: Subscriber) -> StreamCursor | None:
+        """The cursor behind all that it was told, once its queue is sent."""
+        if not subscriber.is_live or self._place is None:
+            return None
+        return self._place if subscriber.after is None else max(self._place, subscriber.after)
 
     async def refresh(self, subscriber: Subscriber) -> None:
         """Give the subscriber the rights of this moment, or end its stream if they are not signed in any more."""
         principal = await self._principals.read(subscriber.credential)
         if principal is None or not principal.is_good(datetime.now(UTC)) or not _may_listen(principal.reader):
-            subscriber.end("signed out")
-        else:
+            self.end(subscriber, "signed out")
+        elif principal.reader != subscriber.reader:
             subscriber.reader = principal.reader
-
-    def unsubscribe(self, subscriber: Subscriber) -> None:
-        self._subscribers.discard(subscriber)
+            if subscriber in self._joined:
+                self._joined.put(subscriber)
 
     def drain(self) -> None:
         """Let every stream end, for the process is about to stop."""
         self.is_draining = True
-        for subscriber in self._subscribers:
-            subscriber.end("shutdown")
+        for streams in self._people.values():
+            for subscriber in streams:
+                self.end(subscriber, "shutdown")
+
+    async def _read(self) -> None:
+        while True:
+            try:
+                await self._catch_up()
+                self._read_at = time.monotonic()
+            except UNAVAILABLE as error:
+                log.warning("the stream waits for the database: %s", error)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY_SECONDS):  # `wait_for` would make a task for each ring
+                    await self._bell.wait()
+            self._bell.clear()
 
     async def _catch_up(self) -> None:
         self._bell.clear()
-        if not self._subscribers:
+        if not self.subscribers:
             self._place = None  # nobody listens: whoever comes begins at the log's end, or reads from it
             return
         place = await self.place()
         while True:
             events = await self._events.after(place, BATCH)
+            turn_ends = time.monotonic() + TURN_SECONDS
             for event in events:
                 if event.type == PERSON_CHANGED:
                     await self._follow_person(event)
                 self._hand_out(event)
                 self._place = place = event.cursor
+                if time.monotonic() > turn_ends:
+                    await asyncio.sleep(0)
+                    turn_ends = time.monotonic() + TURN_SECONDS
             if len(events) < BATCH:
                 return
 
     def _hand_out(self, event: EventRecord) -> None:
-        block: bytes | None = None
-        for subscriber in self._subscribers:
-            if subscriber.wants(event):
+        block, queued = b"", 0
+        for subscriber in self._joined.candidates(event):
+            if is_for(subscriber, event):
                 block = block or frame(event)
-                subscriber.push(block)
+                if not subscriber.push(block):
+                    self.end(subscriber, "too slow")
+                queued += 1
+        HANDED_OUT.inc(queued)
 
     async def _follow_person(self, event: EventRecord) -> None:
-        for subscriber in [one for one in self._subscribers if one.reader.id == event.person]:
-            await self.refresh(subscriber)
+        if event.person is not None:
+            for subscriber in list(self._people.get(event.person, ())):
+                await self.refresh(subscriber)
+
+    def _beat(self, subscriber: Subscriber) -> None:
+        busy_since = subscriber.line.busy_since
+        if busy_since is not None and time.monotonic() - busy_since > SEND_SECONDS:
+            self.end(subscriber, "too slow")
+        elif subscriber.is_idle:
+            subscriber.push(HEARTBEAT)

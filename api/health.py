@@ -8,6 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, G
 from pydantic import BaseModel
 
 from api.requests import InDesk
+from api.stream_figures import FEED_AGE, FIGURES
 from database.pool import UNAVAILABLE
 
 router = APIRouter(tags=["health"])
@@ -25,6 +26,8 @@ STREAMS = Gauge("event_streams", "Open event streams.", registry=REGISTRY)
 HORIZON = Gauge(
     "event_horizon_age_seconds", "How long an open transaction holds the event stream back.", registry=REGISTRY
 )
+for figure in FIGURES:
+    REGISTRY.register(figure)
 
 
 class Check(BaseModel):
@@ -67,6 +70,7 @@ async def ready(desk: InDesk, response: Response) -> Readiness:
 async def metrics(desk: InDesk) -> Response:
     """Prometheus text format."""
     STREAMS.set(desk.feed.subscribers)
+    FEED_AGE.set(desk.feed.age_seconds)
     try:
         HORIZON.set(await desk.events.horizon_age_seconds())
     except UNAVAILABLE:

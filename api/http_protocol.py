@@ -12,11 +12,13 @@ MAX_HEAD_BYTES = 65_536
 """Of the request line and the headers, as they come from the wire."""
 HEAD_SECONDS = 20.0
 """From the connection, or the first byte of a later request, to the end of the headers."""
+ABORT = "desk.abort"
+"""The extension of a request's scope that drops its connection at once, with all that waits to be sent."""
 TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
 class BoundedHeadProtocol(HttpToolsProtocol):
-    """Closes a connection whose request does not begin within the bounds."""
+    """Closes a connection whose request does not begin within the bounds, and lets a response drop its own."""
 
     head_seconds = HEAD_SECONDS
 
@@ -49,6 +51,7 @@ class BoundedHeadProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._end_head()
+        self.scope["extensions"] = {ABORT: {"drop": self.transport.abort}}
         super().on_headers_complete()
 
     def _begin_head(self) -> None:
