@@ -7,7 +7,7 @@ ARGS ?=
 PROVIDER := tests/oidc_provider/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check bench bench-sla bench-dispatch fuzz replay rehearse \
+.PHONY: help up test check bench bench-sla bench-dispatch soak fuzz replay rehearse \
   reconcile promote admin openapi lock rotate-token-key audit payload-key verify-audit clean
 MAKEFLAGS += --no-print-directory
 
@@ -34,6 +34,9 @@ bench-sla: $(VENV)/.stamp-dev ## measure how late warnings, breaches and escalat
 
 bench-dispatch: $(VENV)/.stamp-dev ## measure how soon tickets have an owner, a storm of them, and one huge round
 	@exec $(BIN)/python -m operations.bench_dispatch $(ARGS)
+
+soak: $(VENV)/.stamp-dev ## cut streams and kill parts while people work; nobody may miss anything (ARGS="--minutes 30")
+	@exec $(BIN)/python -m pytest tests/system/test_stream_proof.py -s -k whatever_is_cut $(ARGS)
 
 fuzz: $(VENV)/.stamp-dev ## throw made-up requests at the API as every role (ARGS="--examples 200 --who agent")
 	@exec $(BIN)/python -m operations.fuzz $(ARGS)
