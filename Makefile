@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-# The identity provider of the tests; npm writes this file last.
+# The identity provider of the tests, and the reader of docs/asyncapi.yaml; npm writes these files last.
 PROVIDER := tests/oidc_provider/node_modules/.package-lock.json
+PARSER := tests/asyncapi/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
 .PHONY: help up test check bench bench-sla bench-dispatch soak fuzz replay rehearse \
@@ -17,7 +18,7 @@ help: ## list the targets
 up: $(VENV)/.stamp-run ## run the whole system here: PostgreSQL, Temporal, worker and API (Ctrl-C stops it)
 	@exec $(BIN)/python -m stack
 
-test: $(VENV)/.stamp-dev $(PROVIDER) ## run the tests (ARGS="tests/domain -k reopen" for some of them)
+test: $(VENV)/.stamp-dev $(PROVIDER) $(PARSER) ## run the tests (ARGS="tests/domain -k reopen" for some of them)
 	@exec $(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/.stamp-dev ## format, lint, types and import contracts
@@ -75,7 +76,7 @@ lock: $(VENV)/.stamp-dev ## compile the locks anew (ARGS=--upgrade for newer ver
 	$(LOCK) requirements-dev.in -o requirements-dev.txt
 
 clean: ## remove the virtual environment and the caches (not the data)
-	rm -rf $(VENV) tests/oidc_provider/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) tests/oidc_provider/node_modules tests/asyncapi/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './.data/*' -prune -exec rm -rf {} +
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(ARGS)
@@ -104,6 +105,11 @@ $(VENV)/.stamp-dev: requirements-dev.txt $(VENV)/.stamp-run
 $(PROVIDER): tests/oidc_provider/package-lock.json | $(VENV)/.stamp-dev
 	@echo 'Installing the identity provider of the tests (once) ...'
 	@$(BIN)/npm ci --prefix tests/oidc_provider --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(PARSER): tests/asyncapi/package-lock.json | $(VENV)/.stamp-dev
+	@echo 'Installing the AsyncAPI parser of the tests (once) ...'
+	@$(BIN)/npm ci --prefix tests/asyncapi --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 .PHONY: anew
