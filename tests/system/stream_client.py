@@ -58,7 +58,7 @@ class StreamClient:
             self.cursor = await self.read_lists()
         while True:
             try:
-                pause = await self._one_connection()
+                pause = await self.one_connection()
             except NO_ANSWER:
                 pause = self._patience.seconds()
             await asyncio.sleep(pause)
@@ -88,7 +88,7 @@ class StreamClient:
             page = await self._session.get(path, limit=200, cursor=more) if more else None
         return items, first_cursor
 
-    async def _one_connection(self) -> float:
+    async def one_connection(self) -> float:
         """Read one connection to its end; the seconds to wait before the next."""
         token = self._session.access_token
         headers = {**self._session.headers, "Last-Event-ID": self.cursor, "Accept": "text/event-stream"}
