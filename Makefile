@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-# The identity provider of the tests; npm writes this file last.
+# The identity provider of the tests, and the reader of docs/asyncapi.yaml; npm writes these files last.
 PROVIDER := tests/oidc_provider/node_modules/.package-lock.json
+PARSER := tests/asyncapi/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check bench bench-sla bench-dispatch bench-stream fuzz replay rehearse \
+.PHONY: help up test check bench bench-sla bench-dispatch bench-stream soak fuzz replay rehearse \
   reconcile promote admin openapi lock rotate-token-key audit payload-key verify-audit clean
 MAKEFLAGS += --no-print-directory
 
@@ -17,7 +18,7 @@ help: ## list the targets
 up: $(VENV)/.stamp-run ## run the whole system here: PostgreSQL, Temporal, worker and API (Ctrl-C stops it)
 	@exec $(BIN)/python -m stack
 
-test: $(VENV)/.stamp-dev $(PROVIDER) ## run the tests (ARGS="tests/domain -k reopen" for some of them)
+test: $(VENV)/.stamp-dev $(PROVIDER) $(PARSER) ## run the tests (ARGS="tests/domain -k reopen" for some of them)
 	@exec $(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/.stamp-dev ## format, lint, types and import contracts
@@ -37,6 +38,9 @@ bench-dispatch: $(VENV)/.stamp-dev ## measure how soon tickets have an owner, a 
 
 bench-stream: $(VENV)/.stamp-dev ## measure the event stream with thousands of clients (ARGS="--clients 100,1000 --seconds 20")
 	@exec $(BIN)/python -m operations.bench_stream $(ARGS)
+
+soak: $(VENV)/.stamp-dev ## cut streams and kill parts while people work; nobody may miss anything (ARGS="--minutes 30")
+	@exec $(BIN)/python -m pytest tests/system/test_stream_proof.py -s -k whatever_is_cut $(ARGS)
 
 fuzz: $(VENV)/.stamp-dev ## throw made-up requests at the API as every role (ARGS="--examples 200 --who agent")
 	@exec $(BIN)/python -m operations.fuzz $(ARGS)
@@ -75,7 +79,7 @@ lock: $(VENV)/.stamp-dev ## compile the locks anew (ARGS=--upgrade for newer ver
 	$(LOCK) requirements-dev.in -o requirements-dev.txt
 
 clean: ## remove the virtual environment and the caches (not the data)
-	rm -rf $(VENV) tests/oidc_provider/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) tests/oidc_provider/node_modules tests/asyncapi/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './.data/*' -prune -exec rm -rf {} +
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(ARGS)
@@ -104,6 +108,11 @@ $(VENV)/.stamp-dev: requirements-dev.txt $(VENV)/.stamp-run
 $(PROVIDER): tests/oidc_provider/package-lock.json | $(VENV)/.stamp-dev
 	@echo 'Installing the identity provider of the tests (once) ...'
 	@$(BIN)/npm ci --prefix tests/oidc_provider --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(PARSER): tests/asyncapi/package-lock.json | $(VENV)/.stamp-dev
+	@echo 'Installing the AsyncAPI parser of the tests (once) ...'
+	@$(BIN)/npm ci --prefix tests/asyncapi --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 .PHONY: anew

@@ -8,9 +8,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from api.ticket_models import ActorRef, TimelineEntry
+from api.ticket_models import ActorRef, TimelineEntry, spoken_offer
 from database.events import EventRecord, StreamCursor, TimelineRecord
 from domain.ids import PersonId
+from domain.offer import Offer
 from domain.sla_clock import TicketSla, sla_state
 
 REMEMBERED_FRAMES = 1024
@@ -46,6 +47,8 @@ def spoken_change(record: EventRecord | TimelineRecord) -> dict[str, Any]:
             continue
         if field == "sla":
             change |= _spoken_sla(value, internal=record.internal)
+        elif field == "offer":
+            change[field] = None if value is None else spoken_offer(Offer.model_validate(value))
         elif field in names:
             change[field.removesuffix("_id")] = None if value is None else {"id": value, "name": names[field]}
         elif field == "clear":

@@ -1,11 +1,30 @@
 """What every system test begins with: a folder, quiet ports, and the folder's removal when nothing uses it any more."""
 
+import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from tests.system.processes import RunningStack, quiet_port
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What `make soak` is given."""
+    parser.addoption("--minutes", type=float, default=0.0, help="how long everything is cut and killed")
+    parser.addoption("--seed", type=int, default=0, help="repeats a run's choices (its timing is the machine's)")
+
+
+@pytest.fixture
+def minutes(request: pytest.FixtureRequest) -> float:
+    """How long a soak lasts; 0: no longer than a test should."""
+    return float(request.config.getoption("--minutes", default=0.0))
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    # The options exist only when this folder is named on the command line.
+    return int(request.config.getoption("--seed", default=0)) or random.SystemRandom().randrange(1, 1_000_000)
 
 
 @pytest.fixture

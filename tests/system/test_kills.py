@@ -8,8 +8,6 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
@@ -19,24 +17,13 @@ from operations.replay.desk import Desk
 from operations.replay.stream import StreamReader
 from tests.system.processes import PARTS, RunningStack, run_module
 from tests.system.proof import ledger_faults, row_faults, settled, stream_faults, timeline_faults
-from tests.system.writers import Cast, Ledger, Writer, each_gets_on, patient_desk
+from tests.system.writers import Cast, Ledger, Writer, at_work, each_gets_on, patient_desk
 from workflows.client import TicketClient, connect
 
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "1"))
 SEED = int(os.environ.get("KILL_SEED", "0")) or random.SystemRandom().randrange(1, 1_000_000)
 WRITERS = 6
 CALM_SECONDS = (0.2, 2.0)
-
-
-@asynccontextmanager
-async def at_work(writers: list[Writer]) -> AsyncIterator[None]:
-    """Everybody works; at the end each finishes what is under way. A writer's fault ends the test at once."""
-    stop = asyncio.Event()
-    async with asyncio.TaskGroup() as tasks:
-        for writer in writers:
-            tasks.create_task(writer.work(stop))
-        yield
-        stop.set()
 
 
 async def kill_in_turn(stack: RunningStack, writers: list[Writer], chance: random.Random) -> None:

@@ -3,7 +3,8 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -206,6 +207,17 @@ class Writer:
 
 
 _TEXTS = ("ticket.replied", "ticket.noted")
+
+
+@asynccontextmanager
+async def at_work(writers: list[Writer]) -> AsyncIterator[None]:
+    """Everybody works; at the end each finishes what is under way. A writer's fault ends the test at once."""
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        for writer in writers:
+            tasks.create_task(writer.work(stop))
+        yield
+        stop.set()
 
 
 async def each_gets_on(writers: list[Writer]) -> None:

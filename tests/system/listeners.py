@@ -1,0 +1,130 @@
+"""Those who listen while the desk is shaken: each with a client, a wire that can fail, and a count of what came."""
+
+# ruff: noqa: S311 - chance from a seed
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import httpx2
+
+from database.pool import Pool
+from tests.system.client_session import Session
+from tests.system.processes import eventually
+from tests.system.stream_client import StreamClient
+from tests.system.stream_evidence import Listener, delivery_faults, state_faults, visible_events
+from tests.system.wire import Wire
+from tests.system.writers import PASSWORD
+
+HTTP_SECONDS = 30
+SHAKES_EVERY_SECONDS = (0.1, 2.0)
+STOPS_SECONDS = (0.3, 3.0)
+
+
+@dataclass
+class Seat:
+    """A listener at their client. `since`: where what they must hear begins."""
+
+    listener: Listener
+    client: StreamClient
+    session: Session
+    wire: Wire
+    since: str = ""
+    task: asyncio.Task[None] | None = None
+
+    async def read_lists(self) -> None:
+        self.since = self.client.cursor = await self.client.read_lists()
+
+    def follow(self) -> None:
+        self.task = asyncio.create_task(self.client.follow())
+
+    async def leave(self) -> None:
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.gather(self.task, return_exceptions=True)
+
+    async def caught_up(self, pool: Pool) -> None:
+        """Returns when the last event that is theirs to hear was heard; a fault of the client ends the wait."""
+
+        async def is_behind() -> bool:
+            assert self.task is not None
+            if self.task.done():
+                self.task.result()
+            expected = await visible_events(pool, self.listener, self.since)
+            return expected[-1:] != self.listener.heard[-1:]
+
+        await eventually(f"{self.listener.name} to hear the last event", is_behind, lambda behind: not behind)
+
+    async def faults(self, pool: Pool) -> list[str]:
+        """Of what was heard, and of what is known by now."""
+        await self.caught_up(pool)
+        async with signed_in(self.session.http.base_url, self.listener) as (session, _):
+            fresh = StreamClient(session, self.client.query)
+
+            async def of_the_state() -> list[str]:
+                await fresh.read_lists()
+                return state_faults(self.listener, self.client, fresh)
+
+            # Dispatchers and timers may still be at work, so the list may be a moment ahead.
+            await eventually(f"{self.listener.name} to know what the lists show", of_the_state, lambda bad: not bad)
+        missed = await delivery_faults(pool, self.listener, self.since)
+        resets = self.client.resets
+        return [*missed, *([f"{self.listener.name} was reset {resets} times"] if resets else [])]
+
+
+@asynccontextmanager
+async def signed_in(address: httpx2.URL | str, listener: Listener) -> AsyncIterator[tuple[Session, httpx2.AsyncClient]]:
+    """A session of the listener's own; it learns the person's id, role and teams."""
+    async with httpx2.AsyncClient(base_url=address, timeout=HTTP_SECONDS) as http:
+        session = Session(http, f"{listener.name.split()[0]}@example.com", PASSWORD)
+        me = await session.get("/api/auth/me")
+        assert me is not None
+        listener.person, listener.role, listener.teams = me["id"], me["role"], tuple(me["teams"])
+        yield session, http
+
+
+@asynccontextmanager
+async def seated(port: int, listener: Listener, chance: random.Random) -> AsyncIterator[Seat]:
+    """The listener has read the lists, and does not follow yet."""
+    query = {"topics": ",".join(listener.topics)} if listener.topics else {}
+    query |= {"ticket": str(listener.ticket)} if listener.ticket else {}
+    async with Wire(port) as wire, signed_in(wire.address, listener) as (session, _):
+        client = StreamClient(session, query, heard=listener.hear, chance=chance)
+        seat = Seat(listener, client, session, wire)
+        await seat.read_lists()
+        try:
+            yield seat
+        finally:
+            await seat.leave()
+
+
+async def shake(wire: Wire, chance: random.Random) -> None:
+    """Until cancelled: the wire is cut, at once or in the middle of a message, or stops for a while."""
+    try:
+        while True:
+            await asyncio.sleep(chance.uniform(*SHAKES_EVERY_SECONDS))
+            match chance.choice(("cut", "in a message", "in a message", "stop")):
+                case "cut":
+                    wire.cut()
+                case "in a message":
+                    wire.cut(after_bytes=chance.randrange(1, 2000))
+                case _:
+                    wire.stop()
+                    await asyncio.sleep(chance.uniform(*STOPS_SECONDS))
+                    wire.go_on()
+    finally:
+        wire.go_on()
+
+
+@asynccontextmanager
+async def shaken(seats: Sequence[Seat], seed: int) -> AsyncIterator[None]:
+    """Every wire is shaken by itself."""
+    tasks = [asyncio.create_task(shake(seat.wire, random.Random(f"{seed}-{seat.listener.name}"))) for seat in seats]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
