@@ -20,6 +20,7 @@ _NOT_SPOKEN = (
     "mention_ids",
 )  # fmt: skip
 
+NOTIFIED = "notification.created"
 WITH_MENTIONS = ("ticket.replied", "ticket.noted")
 """The events that may mention people. Only the timeline says whom: a frame is the same for all its readers."""
 
@@ -86,13 +87,16 @@ def event_of(record: EventRecord) -> Event:
         change["title"] = record.title
     if record.ticket is None and record.person is not None and record.topic != "notifications":
         change["agent"] = {"id": record.person, "name": record.person_name}
+    actor = _actor(record)
+    if record.type == NOTIFIED:  # the inbox says who, to those who may see the ticket then
+        actor = ActorRef(kind=record.actor_kind, id=None, name=None)
     return Event(
         id=str(record.cursor),
         type=record.type,
         at=record.at,
         ticket=record.ticket,
         revision=record.revision,
-        actor=_actor(record),
+        actor=actor,
         change=change,
     )
 

@@ -23,6 +23,8 @@ from domain.people import Actor
 from domain.ticket import Priority, Slug, Status
 from domain.ticket_events import TICKET_EVENT, TicketEvent
 
+BATCH = 2_000
+"""As many are marked in one transaction: while it is open, nobody's stream goes on."""
 MOST_IDS_TOLD = 200
 """Of more than these a stream event says only how many were read."""
 
@@ -163,23 +165,26 @@ _GROUPS = f"""
 with page as (
     select {STREAM_CURSOR} as stream_cursor,
         coalesce($5::bigint, (select max(id) from notifications where person_id = $1), 0) as newest
-), mine as (
-    select n.id, n.at, n.type, n.read_at, n.ticket_number from notifications n, page
-    where {_FITS} and n.id <= page.newest
+), parts as (
+    select n.ticket_number, n.type, count(*) as count, count(*) filter (where n.read_at is null) as unread,
+        max(n.at) as last_at
+    from notifications n, page where {_FITS} and n.id <= page.newest group by n.ticket_number, n.type
 ), groups as (
-    select coalesce(ticket_number::text, type) as thing, count(*) as count,
-        count(*) filter (where read_at is null) as unread, array_agg(distinct type order by type) as types,
-        max(at) as last_at, (array_agg(id order by at desc, id desc))[1] as last_id
-    from mine group by thing
+    select coalesce(ticket_number::text, type) as thing, sum(count)::int as count, sum(unread)::int as unread,
+        array_agg(type order by type) as types, max(last_at) as last_at
+    from parts group by thing
 ), shown as (
     select * from groups g where ($6::bool is null or (g.unread > 0) = $6)
-        and ($7::timestamptz is null or (g.last_at, g.last_id) < ($7, $8::bigint))
-    order by last_at desc, last_id desc limit $4
+        and ($7::timestamptz is null or (g.last_at, g.thing) < ($7, $8::text))
+    order by last_at desc, thing desc limit $4
 )
-select page.stream_cursor, page.newest, g.count, g.unread, g.types, {_COLUMNS}
-from page left join shown g on true left join notifications n on n.id = g.last_id
+select page.stream_cursor, page.newest, g.thing, g.count, g.unread, g.types, {_COLUMNS}
+from page left join shown g on true left join lateral (
+    select * from notifications n where {_FITS} and n.id <= page.newest and n.at = g.last_at
+        and coalesce(n.ticket_number::text, n.type) = g.thing order by n.id desc limit 1
+) n on true
 {_RELATED}
-order by g.last_at desc, g.last_id desc
+order by g.last_at desc, g.thing desc
 """
 _COUNTS = f"""
 select {STREAM_CURSOR} as stream_cursor, (
@@ -193,9 +198,13 @@ n.person_id = $1 and n.in_app and ($2::bigint[] is null or n.id = any($2))
     and (cardinality($4::text[]) = 0 or n.type = any($4)) and ($5::bigint is null or n.id <= $5)
     and ($6::timestamptz is null or n.at <= $6)
 """
-_MARK = {
-    True: f"update notifications n set read_at = clock_timestamp() where n.read_at is null and {_MARKED} returning id",
-    False: f"update notifications n set read_at = null where n.read_at is not null and {_MARKED} returning id",
+_MARK = """
+update notifications set read_at = {read_at} where id in (
+    select n.id from notifications n where n.read_at is {otherwise} and {marked} limit {most}) returning id
+"""
+_MARKS = {
+    True: _MARK.format(read_at="clock_timestamp()", otherwise="null", marked=_MARKED, most=BATCH),
+    False: _MARK.format(read_at="null", otherwise="not null", marked=_MARKED, most=BATCH),
 }
 """By whether they are read from now on."""
 _TELL = f"""
@@ -253,14 +262,14 @@ class InboxStore:
         place = None if cursor is None else GroupPlace.parse(cursor)
         rows = await self._pool.fetch(
             _GROUPS, person, list(wanted.types), wanted.ticket, limit + 1,
-            place and place.newest, wanted.unread, place and place.at, place and place.id,
+            place and place.newest, wanted.unread, place and place.at, place and place.thing,
         )  # fmt: skip
         found = [row for row in rows if row["id"] is not None]
         next_cursor = None
         if len(found) > limit:
             last = found[limit - 1]
-            next_cursor = str(GroupPlace(last["newest"], last["at"], last["id"]))
-        items = [InboxGroup(row["count"], row["unread"], row["types"], _record(row, 5)) for row in found[:limit]]
+            next_cursor = str(GroupPlace(last["newest"], last["at"], last["thing"]))
+        items = [InboxGroup(row["count"], row["unread"], row["types"], _record(row, 6)) for row in found[:limit]]
         return GroupPage(items, next_cursor, cursor_of(rows[0]["stream_cursor"]))
 
     async def counts(self, person: PersonId) -> InboxCounts:
@@ -269,12 +278,17 @@ class InboxStore:
 
     async def mark(self, actor: Actor, marking: Marking, *, is_read: bool) -> tuple[int, InboxCounts]:
         """Make notifications of the actor's own read, or unread again; their other devices are told in the same
-        transaction. Returns how many were not so before, and what is unread behind it. Harmless to repeat.
-        """
-        async with self._pool.acquire() as connection, connection.transaction():
-            # Of two devices that read at once the second one counts what the first one left.
-            await connection.execute("select from people where id = $1 for no key update", actor.id)
-            return await _mark(connection, actor, marking, is_read=is_read)
+        transaction, BATCH by BATCH. Returns how many were not so before, and what is unread behind it. Harmless to
+        repeat."""
+        total = 0
+        while True:
+            async with self._pool.acquire() as connection, connection.transaction():
+                # Of two devices that read at once the second one counts what the first one left.
+                await connection.execute("select from people where id = $1 for no key update", actor.id)
+                changed, counts = await _mark(connection, actor, marking, is_read=is_read)
+            total += changed
+            if changed < BATCH:
+                return total, counts
 
     async def mark_one(self, actor: Actor, id: NotificationId, *, is_read: bool) -> tuple[int, InboxCounts]:
         """The same for one. Raises NotificationNotFoundError when it is not in the actor's inbox."""
@@ -317,7 +331,7 @@ class InboxStore:
 
 async def _mark(connection: Connection, actor: Actor, marking: Marking, *, is_read: bool) -> tuple[int, InboxCounts]:
     marked = await connection.fetch(
-        _MARK[is_read],
+        _MARKS[is_read],
         actor.id,
         None if marking.ids is None else list(marking.ids),
         marking.ticket,

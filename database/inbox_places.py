@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -36,16 +37,18 @@ class GroupPlace(NamedTuple):
 
     newest: int
     at: datetime
-    id: int
+    thing: str
 
     def __str__(self) -> str:
-        return _encode(self.newest, self.at.isoformat(), self.id)
+        return _encode(self.newest, self.at.isoformat(), self.thing)
 
     @classmethod
     def parse(cls, cursor: str) -> "GroupPlace":
         """Raises InvalidError."""
-        newest, at, id = _decode(cursor, 3)
-        return cls(_number(newest), _moment(at), _number(id))
+        newest, at, thing = _decode(cursor, 3)
+        if not isinstance(thing, str) or not re.fullmatch(r"[a-z0-9_]{1,40}", thing):
+            raise InvalidError(NOT_OURS)
+        return cls(_number(newest), _moment(at), thing)
 
 
 def _encode(*values: object) -> str:

@@ -164,6 +164,19 @@ async def test_a_mention_is_told_as_such_to_who_would_hear_anyway(
     assert [one["type"] for one in await inbox_of(requester, ticket=ticket["number"])] == ["replied", "mentioned"]
 
 
+async def test_a_reply_that_is_sent_again_mentions_once(
+    agent: httpx2.AsyncClient, colleague: httpx2.AsyncClient, ticket: dict[str, Any]
+) -> None:
+    body, headers = {"body": "@agent2@example.com"}, {"Idempotency-Key": f"mention-{uuid4()}"}
+
+    first, second = [await do(agent, ticket["number"], "replies", body, **headers) for _ in range(2)]
+
+    assert first == second
+    assert len(first["mentions"]) == len(await inbox_of(colleague, ticket=ticket["number"])) == 1
+    watched = [one for one in await timeline_of(agent, ticket["number"]) if one["type"] == "ticket.watched"]
+    assert [one["revision"] for one in watched] == [first["revision"] + 1]
+
+
 @pytest.mark.parametrize("mentions", [["x"], "x", [None], [NOBODY] * 21, None, {}], ids=str)
 async def test_mentions_that_are_none_are_refused(
     agent: httpx2.AsyncClient, ticket: dict[str, Any], mentions: Any

@@ -211,6 +211,7 @@ async def test_a_new_one_arrives_on_the_stream_of_whom_it_is_for(
     (replied, _) = await inbox_of(agent, ticket=given["number"])
     fields = ("id", "type", "kind", "revision", "why", "subject")
     assert created.event == "notification.created"
+    assert created.data["actor"] == {"kind": "person", "id": None, "name": None}
     assert created.data["change"] == {
         "notification": {field: replied[field] for field in fields} | {"ticket": given["number"]}
     }

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from database.events import EventLog
-from database.inbox import MOST_IDS_TOLD, InboxFilter, InboxStore, Marking
+from database.inbox import BATCH, MOST_IDS_TOLD, InboxFilter, InboxStore, Marking
 from database.pool import Pool
 from database.tickets import TicketStore
 from domain.errors import InvalidError, NotificationNotFoundError
@@ -261,6 +261,21 @@ async def test_many_are_told_of_by_their_number(pool: Pool, inbox: InboxStore) -
 
     (told,) = await events(pool, "notification.read")
     assert (told["ids"], told["count"], told["unread"], told["by_type"]) == (None, MOST_IDS_TOLD + 1, 0, {})
+
+
+async def test_very_many_are_marked_a_batch_at_a_time(pool: Pool, inbox: InboxStore) -> None:
+    await pool.execute(
+        "insert into notifications (person_id, kind, type, at, subject) "
+        "select $1, 'break.due', 'break_reminder', $2, n::text from generate_series(1, $3) n",
+        AGENT,
+        NOW,
+        BATCH + 3,
+    )
+
+    changed, counts = await inbox.mark(BY_AGENT, Marking(types=[T.BREAK_REMINDER]), is_read=True)
+
+    assert (changed, counts.unread) == (BATCH + 3, 0)
+    assert [one["count"] for one in await events(pool, "notification.read")] == [BATCH, 3]
 
 
 async def test_two_devices_that_read_at_once_count_one_after_the_other(pool: Pool, inbox: InboxStore) -> None:
