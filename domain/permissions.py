@@ -95,6 +95,8 @@ PERMISSIONS = _table(
         """,
     ),
     (ANYBODY, Scope.EVENTS_READ, "stream_events"),
+    (ANYBODY, Scope.NOTIFICATIONS_READ, "get_notification_preferences preview_notification"),
+    (ANYBODY, Scope.NOTIFICATIONS_WRITE, "set_notification_preferences"),
     (ANYBODY, Scope.TICKETS_READ, "get_ticket_assignment check_sla"),
     (ANYBODY, Scope.TICKETS_WRITE, "advance_moment cancel_moment"),
     (ADMINS, Scope.TICKETS_WRITE, "add_category"),
