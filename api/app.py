@@ -26,6 +26,7 @@ from api import (
     codec,
     hand_over,
     health,
+    notification_preferences,
     notifications,
     oidc,
     organisations,
@@ -100,6 +101,8 @@ from database.events import EventLog
 from database.forecasts import ForecastStore
 from database.identities import IdentityStore
 from database.inbox import InboxStore
+from database.notification_plans import NotificationPlanStore
+from database.notification_settings import NotificationSettingsStore
 from database.oidc_sign_ins import OidcSignInStore
 from database.organisations import OrganisationStore
 from database.people import CategoryStore, PeopleStore
@@ -233,6 +236,8 @@ async def build_desk(settings: Settings, providers: Iterable[ProviderSettings]) 
         exporting=PersonExport(pool),
         retention=RetentionStore(pool, erasing),
         categories=CategoryStore(pool),
+        notification_settings=NotificationSettingsStore(pool),
+        notification_plans=NotificationPlanStore(pool),
         teams=TeamStore(pool),
         agents=AgentStore(pool),
         performance=PerformanceFigures(pool),
@@ -321,8 +326,8 @@ def create_app(settings: Settings) -> FastAPI:
         tickets, ticket_commands, timeline, watchers, assignment, presence, shift_life, people, organisations, privacy,
         agents, hand_over, teams, sla_ledger, sla_calendars, sla_policies, sla_rollouts, sla_figures, shift_rotas,
         shift_time_off, shift_requests, shift_coverage, shift_feeds, shifts, workload, workload_plans,
-        workload_predictions, audit, stream, codec, notifications, push_subscriptions, unsubscribe, webhooks,
-        webhook_deliveries,
+        workload_predictions, audit, stream, codec, notifications, notification_preferences, push_subscriptions,
+        unsubscribe, webhooks, webhook_deliveries,
     ):  # fmt: skip
         api.include_router(part.router)
     api.include_router(attachments.router)

@@ -29,6 +29,8 @@ from database.events import EventLog
 from database.forecasts import ForecastStore
 from database.identities import IdentityStore
 from database.inbox import InboxStore
+from database.notification_plans import NotificationPlanStore
+from database.notification_settings import NotificationSettingsStore
 from database.oidc_sign_ins import OidcSignInStore
 from database.organisations import OrganisationStore
 from database.people import CategoryStore, PeopleStore
@@ -103,6 +105,8 @@ class Desk:
     retention: RetentionStore
     organisations: OrganisationStore
     categories: CategoryStore
+    notification_settings: NotificationSettingsStore
+    notification_plans: NotificationPlanStore
     teams: TeamStore
     agents: AgentStore
     performance: PerformanceFigures

@@ -15,6 +15,7 @@ from database.notification_settings import LOCK, read_preferences
 from database.people import PERSON, PersonRecord, person_of
 from database.pool import PATIENT_SECONDS, Connection, Pool
 from domain.access import Audience, may_see_internal, ticket_scope
+from domain.errors import NotFoundError
 from domain.ids import MessageId, NotificationId, PersonId, TicketNumber
 from domain.notification import Channel, NotificationType
 from domain.notification_decision import Decision, Outcome, Reason
@@ -129,6 +130,14 @@ class NotificationPlanStore:
         unsent = tuple(MessageId(id) for id in left["unsent"])
         return Planned(unsent, planned.next_at, left["is_over"], len(planned.decisions))
 
+    async def reach(self, person: PersonId) -> Facts:
+        """What is known of how a person can be told, without what waits for them. Raises NotFoundError."""
+        async with self._pool.acquire() as connection:
+            row = await connection.fetchrow(_PERSON, person)
+            if row is None:
+                raise NotFoundError("There is no such person.")
+            return await _reach(connection, row)
+
     async def told(self, limit: int) -> list[Told]:
         """Those who were told of something that no plan has looked at, whoever waits longest first."""
         rows = await self._pool.fetch(_NEW, limit, timeout=PATIENT_SECONDS)
@@ -145,18 +154,24 @@ async def _facts(connection: Connection, person: PersonId, now: datetime) -> Fac
     row = await connection.fetchrow(_PERSON, person)
     if row is None:
         return None
-    record = person_of(row)
-    preferences = await read_preferences(connection, person, record.role)
+    reach, record = await _reach(connection, row), person_of(row)
     rows = await connection.fetch(_UNSETTLED, person, timeout=PATIENT_SECONDS)
     tickets = await _tickets(connection, {one["ticket_number"] for one in rows if one["ticket_number"] is not None})
-    since = now - timedelta(minutes=preferences.settings.bundle_minutes)
-    pushed = {NotificationType(type): at for type, at in await connection.fetch(_PUSHED, person, since)}
-    return Facts(
-        preferences=preferences,
+    since = now - timedelta(minutes=reach.preferences.settings.bundle_minutes)
+    return reach._replace(
         unsettled=sorted((_unsettled(one, record, tickets) for one in rows), key=lambda one: one.id),
-        pushed=pushed,
-        is_active=record.is_active and record.kind == "person" and not row["is_erased"],
-        has_address=record.email_verified_at is not None,
+        pushed={NotificationType(type): at for type, at in await connection.fetch(_PUSHED, person, since)},
+    )
+
+
+async def _reach(connection: Connection, row: asyncpg.Record) -> Facts:
+    person = person_of(row)
+    return Facts(
+        preferences=await read_preferences(connection, person.id, person.role),
+        unsettled=(),
+        pushed={},
+        is_active=person.is_active and person.kind == "person" and not row["is_erased"],
+        has_address=person.email_verified_at is not None,
         has_device=row["has_device"],
     )
 

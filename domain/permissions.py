@@ -103,7 +103,7 @@ PERMISSIONS = _table(
         Scope.NOTIFICATIONS_READ,
         """
         list_notifications list_notification_groups count_notifications explain_notification get_push_key
-        list_push_subscriptions
+        list_push_subscriptions get_notification_preferences preview_notification
         """,
     ),
     (
@@ -111,7 +111,7 @@ PERMISSIONS = _table(
         Scope.NOTIFICATIONS_WRITE,
         """
         read_notification unread_notification read_notifications add_push_subscription remove_push_subscription
-        test_push_subscription
+        test_push_subscription set_notification_preferences
         """,
     ),
     (ANYBODY, Scope.TICKETS_READ, "get_ticket_assignment check_sla explain_ticket_event"),

@@ -60,10 +60,17 @@ class _Call(NamedTuple):
 class NoticeRelay:
     """Runs beside the worker."""
 
-    def __init__(self, notices: Notices, notifiers: Notifiers, batch: int = BATCH) -> None:
+    def __init__(
+        self,
+        notices: Notices,
+        notifiers: Notifiers,
+        batch: int = BATCH,
+        recall_seconds: float = RECALL_SECONDS,
+    ) -> None:
         self._notices = notices
         self._notifiers = notifiers
         self._batch = batch
+        self._recall_seconds = recall_seconds
         self._calls: dict[PersonId, _Call] = {}
         self._ensure_at = 0.0
         self._bell = asyncio.Event()
@@ -103,7 +110,7 @@ class NoticeRelay:
         async def call(person: PersonId) -> None:
             await self._notifiers.look(person)
             before = self._calls.get(person)
-            rest = RECALL_SECONDS if before is None else min(2 * before.rest, LONGEST_RECALL_SECONDS)
+            rest = self._recall_seconds if before is None else min(2 * before.rest, LONGEST_RECALL_SECONDS)
             self._calls[person] = _Call(waiting[person], now + rest, rest)
 
         await _each(to_call, call)

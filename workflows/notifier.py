@@ -23,7 +23,7 @@ SENDING = "MessageWorkflow"
 LOOK_TAKES = timedelta(minutes=2)
 PATIENT = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=5))
 REST = timedelta(seconds=1)
-"""Between two looks: what comes in a storm is looked at together."""
+"""After each look: what comes in a storm is looked at together, by one run."""
 LONGEST_WAIT = timedelta(days=1)
 """Without any call it looks again after so long, whatever the last look said."""
 MAX_HISTORY_EVENTS = 2_000
@@ -61,6 +61,7 @@ class NotifierWorkflow:
             self._is_called = False
             report = await self._look()
             await self._start(report)
+            await workflow.sleep(REST, summary="rest")
             if report.is_over and not self._is_called:
                 return "nothing waits"
             await self._wait(report)
@@ -106,7 +107,6 @@ class NotifierWorkflow:
     async def _wait(self, report: NotifierReport) -> None:
         """Until it is called or the next moment comes. Whichever it is, a look follows: so nothing hangs on a clock
         that a replay may see otherwise."""
-        await workflow.sleep(REST, summary="rest")
         moment = report.next_at
         until = LONGEST_WAIT if moment is None else min(moment - workflow.now(), LONGEST_WAIT)
         if until <= timedelta():
