@@ -30,6 +30,10 @@ class NotificationType(StrEnum):
     DIGEST = "digest"
 
 
+ALARMS = frozenset({NotificationType.SLA_BREACH, NotificationType.ESCALATION})
+"""They come together when a ticket is late, and a storm of them is one storm."""
+
+
 class Channel(StrEnum):
     IN_APP = "in_app"
     EMAIL = "email"

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from domain.ids import NotificationId, TicketNumber
 from domain.message import MessageKind
-from domain.notification import Channel, Mode, NotificationType
+from domain.notification import ALARMS, Channel, Mode, NotificationType
 from domain.notification_decision import Decision, Outcome, Reason
 from domain.notification_settings import Preferences, digest_after, digest_before, local_date, quiet_end
 from domain.ticket import Priority
@@ -200,17 +200,23 @@ def _digest_decision(desk: _Desk, one: Unsettled, last_digest: datetime) -> Deci
 
 
 def _push_decisions(desk: _Desk, mails: Decisions) -> Decisions:
-    """A push comes at once, and then none of its type for a while. What that holds back goes out with the mail of the
-    same minutes when there is one, else at the end."""
+    """A push comes at once, and then none like it for a while: of its type, or, of an alarm, no other alarm. What that
+    holds back goes out with the mail of the same minutes when there is one, else at the end."""
     decided = desk.decided_for_good(Channel.PUSH)
     open_ones = [one for one in desk.facts.unsettled if one.id not in decided]
     for one in open_ones:
-        decided[one.id] = _push_decision(desk, one, mails[one.id], desk.facts.pushed.get(one.type))
-    told = {one.type for one in open_ones if decided[one.id].outcome is Outcome.SENDS}
+        decided[one.id] = _push_decision(desk, one, mails[one.id], _pushed_at(desk.facts.pushed, one.type))
+    told = {one.type: desk.now for one in open_ones if decided[one.id].outcome is Outcome.SENDS}
     for one in open_ones:
-        if one.type in told and not decided[one.id].is_final:
+        if _pushed_at(told, one.type) is not None and not decided[one.id].is_final:
             decided[one.id] = _push_decision(desk, one, mails[one.id], desk.now)
     return decided
+
+
+def _pushed_at(pushed: Mapping[NotificationType, datetime], type: NotificationType) -> datetime | None:
+    """When a push last told of something like it."""
+    alike = ALARMS if type in ALARMS else {type}
+    return max((at for told, at in pushed.items() if told in alike), default=None)
 
 
 def _push_decision(desk: _Desk, one: Unsettled, mail: Decision, pushed_at: datetime | None) -> Decision:

@@ -159,6 +159,16 @@ def test_another_type_has_a_push_of_its_own() -> None:
     assert one.pushes == [(NOTHING, "ticket", (first,)), (NOTHING, "ticket", (other,))]
 
 
+def test_a_breach_and_the_escalation_that_comes_of_it_are_one_push() -> None:
+    one = Told(choices=dict.fromkeys((T.SLA_BREACH, T.ESCALATION), PUSH_NOW))
+    breach = one.hears(T.SLA_BREACH)
+    one.passes(SECOND)
+    escalation = one.hears(T.ESCALATION)
+    one.passes(HOUR)
+
+    assert [(at, tells) for at, _, tells in one.pushes] == [(NOTHING, (breach,)), (2 * MINUTE, (escalation,))]
+
+
 def test_what_is_looked_at_together_is_one_push() -> None:
     one = Told(choices={T.REPLIED: PUSH_NOW, T.ASSIGNED: PUSH_NOW})
     both = (one.is_told(T.REPLIED), one.is_told(T.ASSIGNED))
