@@ -47,6 +47,7 @@ class Notifiers(Protocol):
 
     async def look(self, person: PersonId) -> None: ...
     async def ensure(self, person: PersonId) -> None: ...
+    async def mend(self) -> int: ...
 
 
 class _Call(NamedTuple):
@@ -117,8 +118,9 @@ class NoticeRelay:
         return len(to_call)
 
     async def ensure(self) -> int:
-        """See to it that everybody for whom anything waits has a notifier that runs. Returns how many they are. Raises
-        EngineUnavailableError."""
+        """See to it that everybody for whom anything waits has a notifier that runs and can go on. Returns how many
+        they are. Raises EngineUnavailableError."""
+        await self._notifiers.mend()
         count, last = 0, None
         while page := await self._notices.waiting(last, self._batch):
             await _each(page, self._notifiers.ensure)

@@ -1,6 +1,8 @@
 """How people's notifiers are reached."""
 
+import logging
 from datetime import timedelta
+from uuid import UUID
 
 from temporalio.client import Client, RPCError, RPCStatusCode, WorkflowQueryFailedError
 from temporalio.common import WorkflowIDConflictPolicy
@@ -10,9 +12,12 @@ from domain.ids import PersonId
 from workflows.client import TASK_QUEUE, EngineUnavailableError
 from workflows.notifier import NotifierStart, NotifierWorkflow
 
+_PREFIX = "notify-"
+log = logging.getLogger(__name__)
+
 
 def notifier_id(person: PersonId) -> str:
-    return f"notify-{person}"
+    return f"{_PREFIX}{person}"
 
 
 class NotifierClient:
@@ -30,6 +35,30 @@ class NotifierClient:
     async def ensure(self, person: PersonId) -> None:
         """Have the person's notifier run; one that does goes on undisturbed. Raises EngineUnavailableError."""
         await self._reach(person, signal=None)
+
+    async def failing(self) -> list[PersonId]:
+        """Those whose notifiers' tasks keep failing: nobody, unless a release is broken."""
+        query = (
+            "WorkflowType = 'NotifierWorkflow' AND ExecutionStatus = 'Running' AND TemporalReportedProblems IS NOT NULL"
+        )
+        found = self._client.list_workflows(query)
+        return [PersonId(UUID(one.id.removeprefix(_PREFIX))) async for one in found]
+
+    async def mend(self) -> int:
+        """Begin failing notifiers anew. Nothing is lost with them: what waits is in the database.
+
+        Returns how many there were. Raises EngineUnavailableError.
+        """
+        try:
+            failing = await self.failing()
+            for person in failing:
+                log.error("the notifier of %s cannot go on; it begins anew", person)
+                handle = self._client.get_workflow_handle(notifier_id(person))
+                await handle.terminate(reason="could not go on; begun anew")
+                await self.look(person)
+        except (RPCError, RuntimeError) as error:
+            raise EngineUnavailableError(str(error)) from error
+        return len(failing)
 
     async def last_look(self, person: PersonId) -> NotifierReport | None:
         """What the notifier's last look came to; None when there was none."""

@@ -1,6 +1,7 @@
 """People whose notifiers run on the real database, and on either engine: the real one, or the one whose clock can be
 moved. Messages are sent by a workflow that only notes what it was to send."""
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -43,10 +44,14 @@ class Sending:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self.asked: list[MessageId] = []
+        self.is_free = asyncio.Event()
+        """Unless it is set nothing is sent."""
+        self.is_free.set()
 
     @activity.defn(name=SEND)
     async def send_message(self, message: MessageId) -> None:
         self.asked.append(message)
+        await self.is_free.wait()
         await self._pool.execute("update messages set sent_at = now() where id = $1", message)
 
 

@@ -29,6 +29,7 @@ from worker import sandbox
 from workflows.guard import Guard
 from workflows.notice_relay import NoticeRelay
 from workflows.notifier import NotifierWorkflow
+from workflows.notifier_client import NotifierClient
 from workflows.payloads import DATA_CONVERTER
 
 T = NotificationType
@@ -73,7 +74,7 @@ async def life(desk: NotifierDesk) -> Life:
 async def test_a_call_that_comes_while_a_notifier_ends_is_not_missed(desk: NotifierDesk) -> None:
     """Nothing waits after each look, so the notifier ends again and again, while it is called at every moment."""
     person = await desk.person({T.REPLIED: Choice()})
-    for turn in range(40):
+    for turn in range(24):
         await desk.tells(person)
         await asyncio.sleep(turn * 0.0013 if turn % 4 else 1.0 + turn * 0.002)
     await desk.settled(person)
@@ -120,6 +121,73 @@ async def test_one_that_runs_is_not_disturbed_and_one_that_does_not_is_begun(des
 
 async def test_nobody_has_had_a_look_yet(desk: NotifierDesk) -> None:
     assert await desk.notifiers.last_look(PersonId(uuid4())) is None
+
+
+async def test_a_message_that_is_being_sent_is_not_started_again_by_the_next_notifier(desk: NotifierDesk) -> None:
+    person, start = await desk.person({T.REPLIED: Choice(push=Mode.NOW)}), await desk.now()
+    desk.sending.is_free.clear()
+    await desk.tells(person)
+    assert await desk.handle(person).result() == "nothing waits"
+    before = len(desk.sending.asked)
+
+    await desk.notifiers.ensure(person)
+    assert await desk.handle(person).result() == "nothing waits"
+    report = await desk.notifiers.last_look(person)
+    desk.sending.is_free.set()
+
+    assert report is not None
+    assert len(report.unsent) == 1
+    assert len(desk.sending.asked) == before
+    assert [channel for _, channel, *_ in await desk.messages(person, start)] == ["push"]
+
+
+async def test_workers_come_and_go_in_a_storm_and_everything_is_sent_once(engine: Client, pool: Pool) -> None:
+    """Each worker is replaced in the middle of its work, and each has an answer of the database lost before."""
+    desk = NotifierDesk(engine, pool, f"notifiers-{uuid4()}", wall_clock)
+    people = [await desk.person({T.REPLIED: Choice(push=Mode.NOW, email=Mode.NOW)}, bundle_minutes=0) for _ in range(3)]
+    start = await desk.now()
+    for _ in range(4):
+        async with desk.worker():
+            desk.plans.dies = True
+            for person in people:
+                await desk.tells(person, times=5)
+            await eventually(lambda: _is_over(desk), bool)
+    async with desk.worker():
+        for person in people:
+            await desk.settled(person)
+            sent = await desk.messages(person, start)
+            for channel in ("push", "email"):
+                assert sum(tells for _, by, _, tells in sent if by == channel) == 20
+        await desk.close()
+
+
+async def _is_over(desk: NotifierDesk) -> bool:
+    """Whether the fault has happened."""
+    return not desk.plans.dies
+
+
+class KnownToFail(NotifierClient):
+    """An engine that reports one person's notifier."""
+
+    def __init__(self, desk: NotifierDesk, person: PersonId) -> None:
+        super().__init__(desk.client, 30, desk.queue)
+        self._person = person
+
+    async def failing(self) -> list[PersonId]:
+        return [self._person]
+
+
+async def test_a_notifier_that_cannot_go_on_begins_anew(desk: NotifierDesk) -> None:
+    person = await desk.person({T.REPLIED: Choice(email=Mode.DAILY)})
+    await desk.tells(person)
+    await desk.rests(person)
+    before = (await desk.handle(person).describe()).run_id
+    await notified(desk.pool, person, at=await desk.now())
+
+    assert await KnownToFail(desk, person).mend() == 1
+
+    await desk.rests(person)
+    assert (await desk.handle(person).describe()).run_id != before
 
 
 def test_no_payload_of_the_history_holds_a_personal_text(life: Life) -> None:
