@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.processes import RunningStack, quiet_port
+from tests.system.processes import RunningStack, choices_in
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,13 +30,7 @@ def seed(request: pytest.FixtureRequest) -> int:
 @pytest.fixture
 def choices(data_dir: Path) -> dict[str, str]:
     """The settings of a stack of the test's own."""
-    return {
-        "DATA_DIR": str(data_dir / "data"),
-        "API_PORT": str(quiet_port()),
-        "TEMPORAL_PORT": str(quiet_port()),
-        "TEMPORAL_UI_PORT": str(quiet_port()),
-        "DEMO": "1",
-    }
+    return choices_in(data_dir)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@
 
 import asyncio
 import random
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -30,7 +31,6 @@ class Seat:
     listener: Listener
     client: StreamClient
     session: Session
-    wire: Wire
     since: str = ""
     task: asyncio.Task[None] | None = None
 
@@ -60,39 +60,32 @@ class Seat:
     async def faults(self, pool: Pool) -> list[str]:
         """Of what was heard, and of what is known by now."""
         await self.caught_up(pool)
-        async with signed_in(self.session.http.base_url, self.listener) as (session, _):
-            fresh = StreamClient(session, self.client.query)
+        fresh = StreamClient(self.session, self.client.query)
 
-            async def of_the_state() -> list[str]:
-                await fresh.read_lists()
-                return state_faults(self.listener, self.client, fresh)
+        async def of_the_state() -> list[str]:
+            await fresh.read_lists()
+            return state_faults(self.listener, self.client, fresh)
 
-            # Dispatchers and timers may still be at work, so the list may be a moment ahead.
-            await eventually(f"{self.listener.name} to know what the lists show", of_the_state, lambda bad: not bad)
+        # Dispatchers and timers may still be at work, so the list may be a moment ahead.
+        await eventually(f"{self.listener.name} to know what the lists show", of_the_state, lambda bad: not bad)
         missed = await delivery_faults(pool, self.listener, self.since)
         resets = self.client.resets
         return [*missed, *([f"{self.listener.name} was reset {resets} times"] if resets else [])]
 
 
 @asynccontextmanager
-async def signed_in(address: httpx2.URL | str, listener: Listener) -> AsyncIterator[tuple[Session, httpx2.AsyncClient]]:
-    """A session of the listener's own; it learns the person's id, role and teams."""
-    async with httpx2.AsyncClient(base_url=address, timeout=HTTP_SECONDS) as http:
+async def seated(
+    address: str, listener: Listener, chance: random.Random, tls: ssl.SSLContext | bool = True
+) -> AsyncIterator[Seat]:
+    """The listener has signed in and read the lists, and does not follow yet."""
+    query = {"topics": ",".join(listener.topics)} if listener.topics else {}
+    query |= {"ticket": str(listener.ticket)} if listener.ticket else {}
+    async with httpx2.AsyncClient(base_url=address, timeout=HTTP_SECONDS, verify=tls) as http:
         session = Session(http, f"{listener.name.split()[0]}@example.com", PASSWORD)
         me = await session.get("/api/auth/me")
         assert me is not None
         listener.person, listener.role, listener.teams = me["id"], me["role"], tuple(me["teams"])
-        yield session, http
-
-
-@asynccontextmanager
-async def seated(port: int, listener: Listener, chance: random.Random) -> AsyncIterator[Seat]:
-    """The listener has read the lists, and does not follow yet."""
-    query = {"topics": ",".join(listener.topics)} if listener.topics else {}
-    query |= {"ticket": str(listener.ticket)} if listener.ticket else {}
-    async with Wire(port) as wire, signed_in(wire.address, listener) as (session, _):
-        client = StreamClient(session, query, heard=listener.hear, chance=chance)
-        seat = Seat(listener, client, session, wire)
+        seat = Seat(listener, StreamClient(session, query, heard=listener.hear, chance=chance), session)
         await seat.read_lists()
         try:
             yield seat
@@ -119,9 +112,9 @@ async def shake(wire: Wire, chance: random.Random) -> None:
 
 
 @asynccontextmanager
-async def shaken(seats: Sequence[Seat], seed: int) -> AsyncIterator[None]:
+async def shaken(wires: Sequence[Wire], seed: int) -> AsyncIterator[None]:
     """Every wire is shaken by itself."""
-    tasks = [asyncio.create_task(shake(seat.wire, random.Random(f"{seed}-{seat.listener.name}"))) for seat in seats]
+    tasks = [asyncio.create_task(shake(wire, random.Random(f"{seed}-{n}"))) for n, wire in enumerate(wires)]
     try:
         yield
     finally:

@@ -42,6 +42,17 @@ def quiet_port() -> int:
             return port
 
 
+def choices_in(folder: Path) -> dict[str, str]:
+    """The settings of a stack that keeps everything in a folder, with the demo's people."""
+    return {
+        "DATA_DIR": str(folder / "data"),
+        "API_PORT": str(quiet_port()),
+        "TEMPORAL_PORT": str(quiet_port()),
+        "TEMPORAL_UI_PORT": str(quiet_port()),
+        "DEMO": "1",
+    }
+
+
 async def eventually(what: str, ask: Callable[[], Awaitable[T]], is_right: Callable[[T], bool] = bool) -> T:
     """Ask until the answer is right, and return it."""
     loop = asyncio.get_running_loop()
