@@ -155,6 +155,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         404: "Not there, or not yours to see",
         409: "Illegal now",
         412: "Someone was quicker",
+        414: "An address that is too long",
         415: "A body of another type",
         422: "Malformed input",
         429: "Too many attempts; see `Retry-After`",

@@ -126,7 +126,7 @@ async def test_going_over_somebodys_capacity_needs_an_override_that_is_on_record
             await do(supervisor, ticket["number"], "unassign")
             assert_problem(await other.post(f"{path}/assign", json={**whom, "override": True}), 403, "forbidden")
     finally:
-        await set_agent(api, "agent", capacity_tickets=20)
+        await set_agent(api, "agent", capacity_tickets=500)
 
 
 async def test_the_reasons_are_the_desks(
