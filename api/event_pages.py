@@ -5,17 +5,26 @@ memory of thousands of copies of one page.
 """
 
 import asyncio
+from typing import Protocol
 
-from database.events import EventLog, EventRecord, StreamCursor
+from database.events import EventRecord, StreamCursor
 
 PAGE = 500
 AT_ONCE = 4
 
 
+class Log(Protocol):
+    """The event log, as it is read."""
+
+    async def heal_epoch(self) -> int: ...
+    async def now(self) -> StreamCursor: ...
+    async def after(self, cursor: StreamCursor, limit: int) -> list[EventRecord]: ...
+
+
 class EventPages:
     """Pages of at most `PAGE` events."""
 
-    def __init__(self, events: EventLog) -> None:
+    def __init__(self, events: Log) -> None:
         self._events = events
         self._places = asyncio.Semaphore(AT_ONCE)
         self._being_read: dict[StreamCursor, asyncio.Task[list[EventRecord]]] = {}

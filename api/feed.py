@@ -16,12 +16,12 @@ from typing import cast
 
 from api.audiences import NOTIFICATIONS, PRESENCE, QUEUE, Audiences
 from api.event_frames import frame
-from api.event_pages import EventPages
+from api.event_pages import PAGE, EventPages, Log
 from api.heartbeat import HEARTBEAT, Heartbeat
 from api.principals import Principals
 from api.stream_figures import ENDED, HANDED_OUT
 from api.subscriber import EndReason, Subscriber
-from database.events import EventLog, EventRecord, StreamCursor
+from database.events import EventRecord, StreamCursor
 from database.pool import UNAVAILABLE
 from domain.access import (
     HasAudience,
@@ -36,7 +36,6 @@ from domain.errors import ForbiddenError
 from domain.ids import PersonId
 
 LOOK_EVERY_SECONDS = 1.0
-BATCH = 500
 MAX_STREAMS_PER_PERSON = 6
 """In one process. A browser needs one."""
 SEND_SECONDS = 15.0
@@ -81,7 +80,7 @@ def is_for(subscriber: Subscriber, event: EventRecord) -> bool:
 class Feed:
     """The process's reader of the log."""
 
-    def __init__(self, events: EventLog, principals: Principals) -> None:
+    def __init__(self, events: Log, principals: Principals) -> None:
         self._events = events
         self._principals = principals
         self._bell = asyncio.Event()
@@ -89,10 +88,11 @@ class Feed:
         """Everyone with an open stream, and their streams, the oldest first."""
         self.pages = EventPages(events)
         self._joined: Audiences[Subscriber] = Audiences()
-        self._heartbeat = Heartbeat(self._beat)
+        self._heartbeat = Heartbeat(self.beat)
         self._place: StreamCursor | None = None
         self._is_healed = False
         self._read_at = time.monotonic()
+        self.farewell_seconds = FAREWELL_SECONDS
         self.subscribers = 0
         self.is_draining = False
 
@@ -152,7 +152,7 @@ class Feed:
     def end(self, subscriber: Subscriber, reason: EndReason) -> None:
         """Let it say `bye`, if its client still listens."""
         if subscriber.end_reason is None:
-            asyncio.get_running_loop().call_later(FAREWELL_SECONDS, subscriber.line.cut)
+            asyncio.get_running_loop().call_later(self.farewell_seconds, subscriber.line.cut)
         subscriber.end(reason, left_at=self._left_at(subscriber))
 
     def _left_at(self, subscriber: Subscriber) -> StreamCursor | None:
@@ -178,6 +178,14 @@ class Feed:
             for subscriber in streams:
                 self.end(subscriber, "shutdown")
 
+    def beat(self, subscriber: Subscriber) -> None:
+        """Say that the stream still lives; or that it does not, to a client that reads no more."""
+        busy_since = subscriber.line.busy_since
+        if busy_since is not None and time.monotonic() - busy_since > SEND_SECONDS:
+            self.end(subscriber, "too slow")
+        elif subscriber.is_idle:
+            subscriber.push(HEARTBEAT)
+
     async def _read(self) -> None:
         while True:
             try:
@@ -197,7 +205,7 @@ class Feed:
             return
         place = await self.place()
         while True:
-            events = await self._events.after(place, BATCH)
+            events = await self._events.after(place, PAGE)
             turn_ends = time.monotonic() + TURN_SECONDS
             for event in events:
                 if event.type == PERSON_CHANGED:
@@ -207,7 +215,7 @@ class Feed:
                 if time.monotonic() > turn_ends:
                     await asyncio.sleep(0)
                     turn_ends = time.monotonic() + TURN_SECONDS
-            if len(events) < BATCH:
+            if len(events) < PAGE:
                 return
 
     def _hand_out(self, event: EventRecord) -> None:
@@ -224,10 +232,3 @@ class Feed:
         if event.person is not None:
             for subscriber in list(self._people.get(event.person, ())):
                 await self.refresh(subscriber)
-
-    def _beat(self, subscriber: Subscriber) -> None:
-        busy_since = subscriber.line.busy_since
-        if busy_since is not None and time.monotonic() - busy_since > SEND_SECONDS:
-            self.end(subscriber, "too slow")
-        elif subscriber.is_idle:
-            subscriber.push(HEARTBEAT)

@@ -125,7 +125,8 @@ async def _tell(feed: Feed, subscriber: Subscriber, asking: _Asking, ends_at: da
     line = subscriber.line
     await feed.refresh(subscriber)  # what changed between signing in and subscribing
     after = asking.after or await feed.join(subscriber, None)
-    hello = control_frame("hello", after, cursor=str(after), ends_at=rfc3339(ends_at), retry_ms=_retry_ms(feed))
+    place = None if asking.is_reset else after  # cut off before the reset, a client has to come back to a reset
+    hello = control_frame("hello", place, cursor=str(after), ends_at=rfc3339(ends_at), retry_ms=_retry_ms(feed))
     await line.write(hello)
     if asking.is_reset:
         reason = "The log no longer reaches back to your cursor; read anew."

@@ -12,6 +12,7 @@ import uvicorn
 
 from api.__main__ import DrainingServer
 from api.app import create_app
+from api.http_protocol import BoundedHeadProtocol
 from settings import Settings
 
 
@@ -93,7 +94,13 @@ async def stream_server(settings: Settings) -> AsyncIterator[StreamServer]:
     """Serve the API as its process does, on a free port and without taking over the test's signals."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = DrainingServer(
-        uvicorn.Config(create_app(settings), log_config=None, access_log=False, timeout_graceful_shutdown=10)
+        uvicorn.Config(
+            create_app(settings),
+            http=BoundedHeadProtocol,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=10,
+        )
     )
     serving = asyncio.create_task(server._serve([listener]))
     while not server.started:
