@@ -312,4 +312,5 @@ if __name__ == "__main__":
     except UnsafeSettingsError as error:
         sys.exit(str(error))
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it would write down every address that is called
     uvloop.run(run_until_stopped(settings))

@@ -157,6 +157,8 @@ class WebhookOutbox:
         """The webhooks that a step of an escalation ladder calls, made at their first call; without those that were
         disabled."""
         urls = sorted(_called(event["actions"]))
+        if not urls:
+            return []
         for url in urls:
             if not await connection.fetchval("select true from webhooks where source = 'sla_ladder' and url = $1", url):
                 id = WebhookId(uuid4())

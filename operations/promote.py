@@ -24,7 +24,10 @@ PAUSE_SECONDS = 2.0
 """The engine tells its parts of a new build one after the other, for a second or longer: a workflow that wakes before
 its part has heard of it sees nothing new and sleeps on. So those that have not moved are woken again."""
 BUILD = SearchAttributeKey.for_keyword("TemporalWorkerDeploymentVersion")
-RUNNING = "WorkflowType IN ('TicketWorkflow', 'AgentWorkflow', 'DispatchWorkflow') AND ExecutionStatus = 'Running'"
+RUNNING = (
+    "WorkflowType IN ('TicketWorkflow', 'AgentWorkflow', 'DispatchWorkflow', 'WebhookWorkflow') "
+    "AND ExecutionStatus = 'Running'"
+)
 """Whatever lives for long. All know the signal `wake_up`."""
 
 

@@ -28,7 +28,7 @@ OPENAPI: dict[str, Any] = json.loads((ROOT / "docs" / "openapi.json").read_text(
 MESSAGES: dict[str, dict[str, Any]] = DOCUMENT["components"]["messages"]
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
 BY_TYPE = {message["name"]: message for message in MESSAGES.values()}
-NOTIFICATIONS = {"notification.created", "notification.read"}
+NOTIFICATIONS = {"notification.created", "notification.read", "notification.unread"}
 CONTROL = {"connect", "hello", "reset", "bye"}
 CURSOR = StreamCursor(1, 812, 4711)
 

@@ -1,16 +1,18 @@
 """How the workflows that deliver to webhooks are called."""
 
+import logging
 from datetime import timedelta
 
-from temporalio.client import Client, RPCError
+from temporalio.client import Client, RPCError, RPCStatusCode
 from temporalio.common import WorkflowIDConflictPolicy
 
 from domain.ids import WebhookId
-from workflows.client import TASK_QUEUE, EngineUnavailableError
+from workflows.client import FAILED_ATTEMPTS, TASK_QUEUE, EngineUnavailableError
 from workflows.webhook import WebhookStart, WebhookWorkflow
 
 CALLS_QUEUE = "webhook-calls"
 """Where calls are made: receivers that hang take no slot of what tickets need."""
+log = logging.getLogger(__name__)
 
 
 def webhook_workflow_id(webhook: WebhookId) -> str:
@@ -43,3 +45,17 @@ class WebhookClient:
             )
         except (RPCError, RuntimeError) as error:
             raise EngineUnavailableError(str(error)) from error
+
+    async def mend(self, webhook: WebhookId) -> None:
+        """Have what waits delivered though nobody looked for a while: a workflow whose tasks keep failing begins anew.
+        Nothing is lost with it: what waits is in the database. Raises EngineUnavailableError."""
+        handle = self._client.get_workflow_handle(webhook_workflow_id(webhook))
+        try:
+            described = await handle.describe(rpc_timeout=self._timeout)
+            if described.raw_description.pending_workflow_task.attempt >= FAILED_ATTEMPTS:
+                log.error("the workflow of webhook %s cannot go on; it begins anew", webhook)
+                await handle.terminate(reason="could not go on; begun anew", rpc_timeout=self._timeout)
+        except (RPCError, RuntimeError) as error:
+            if not (isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND):
+                raise EngineUnavailableError(str(error)) from error
+        await self.look(webhook)

@@ -2,7 +2,7 @@
 of the webhooks that something waits for.
 
 Nothing here is in the way of a change: the log is read after the fact. A workflow that could not be called stays to be
-called; one that a crash or a lost engine left uncalled is found by what is overdue.
+called; one that a crash or a lost engine left uncalled, or that cannot go on, is found by what is overdue.
 """
 
 import asyncio
@@ -44,6 +44,7 @@ class Webhooks(Protocol):
     """How webhooks' workflows are called."""
 
     async def look(self, webhook: WebhookId) -> None: ...
+    async def mend(self, webhook: WebhookId) -> None: ...
 
 
 class WebhookRelay:
@@ -53,6 +54,7 @@ class WebhookRelay:
         self._outbox = outbox
         self._webhooks = webhooks
         self._called: set[WebhookId] = set()
+        self._overdue: set[WebhookId] = set()
         self._rests_until: dict[WebhookId, float] = {}
         self._overdue_at = 0.0
         self._bell = asyncio.Event()
@@ -89,18 +91,20 @@ class WebhookRelay:
         self._called |= taken.called
         clock = asyncio.get_running_loop().time
         if clock() >= self._overdue_at:
-            self._called |= set(await self._outbox.behind())
+            self._overdue |= set(await self._outbox.behind())
             self._overdue_at = clock() + OVERDUE_EVERY_SECONDS
         failure: EngineUnavailableError | None = None
-        for webhook in sorted(self._called):
-            if self._rests_until.get(webhook, 0) > clock():
+        for webhook in sorted(self._called | self._overdue):
+            is_overdue = webhook in self._overdue
+            if self._rests_until.get(webhook, 0) > clock() and not is_overdue:
                 continue
             try:
-                await self._webhooks.look(webhook)
+                await (self._webhooks.mend if is_overdue else self._webhooks.look)(webhook)
             except EngineUnavailableError as error:
                 failure = error
             else:
                 self._called.discard(webhook)
+                self._overdue.discard(webhook)
                 self._rests_until[webhook] = clock() + CALL_REST_SECONDS
         if failure is not None:
             raise failure

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from api.event_frames import event_of
 from database.events import EventLog
 from database.inbox import BATCH, MOST_IDS_TOLD, InboxFilter, InboxStore, Marking
 from database.pool import Pool
@@ -19,6 +20,7 @@ from domain.ticket_commands import AddReply, AssignTicket, ChangeStatus
 from tests.database.storing import recorded, stored_text, stored_ticket
 from tests.database.telling import ids_in, pages_of, told_of
 from tests.factories import AGENT, BY_AGENT, BY_SUPERVISOR, NOW, OTHER_AGENT, REQUESTER
+from tests.test_asyncapi import BY_TYPE, assert_fits
 
 MINUTE = timedelta(minutes=1)
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -336,3 +338,20 @@ async def test_an_event_is_found_with_who_did_it_and_the_end_of_its_change(
     assert last is not None
     assert last.event.type == "ticket.status_changed"
     assert await inbox.event(ticket.number, 5, with_internal=True) is None
+
+
+async def test_what_the_stream_tells_fits_its_description(pool: Pool, inbox: InboxStore, store: TicketStore) -> None:
+    before = await EventLog(pool).now()
+    given = await recorded(
+        store, await stored_ticket(store, team="support"), AssignTicket(assignee_id=AGENT), by=BY_SUPERVISOR
+    )
+    [one] = await ids_in(inbox)
+    for is_read in (True, False):
+        await inbox.mark_one(BY_AGENT, NotificationId(one), is_read=is_read)
+
+    said = [event_of(event) for event in await EventLog(pool).after(before) if event.topic == "notifications"]
+
+    assert [event.type for event in said] == ["notification.created", "notification.read", "notification.unread"]
+    assert said[0].change["notification"]["ticket"] == given.number
+    for event in said:
+        assert_fits(BY_TYPE[event.type]["payload"], event.model_dump(mode="json"))

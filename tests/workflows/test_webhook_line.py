@@ -8,7 +8,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from temporalio import workflow
 from temporalio.client import Client
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from database.bell import BELL, WEBHOOK_BELL, Bell
 from database.pool import Pool
@@ -28,9 +30,10 @@ from tests import factories
 from tests.database.hooks import BY_ADMIN
 from tests.database.test_notices import climbed
 from tests.integrations.receiver import Receiver, fine, hanging, receiving, status
-from tests.workflows.engine_desk import EngineDesk, desk_pool, eventually, own_database
+from tests.workflows.engine_desk import UNTIL_IT_WAITS, EngineDesk, desk_pool, eventually, own_database
 from worker import build_worker, webhook_calls
-from workflows.webhook_client import WebhookClient
+from workflows.client import FAILED_ATTEMPTS
+from workflows.webhook_client import WebhookClient, webhook_workflow_id
 from workflows.webhook_relay import WebhookRelay
 
 SECRETS = WebhookSecrets(b"k" * 32)
@@ -200,6 +203,42 @@ async def test_two_relays_make_no_doubles_of_many(hooks: HookDesk) -> None:
         made = await hooks.ended(webhook)
     assert sorted(number or 0 for number, _ in heard) == [ticket.number for ticket in tickets]
     assert len({one.id for one in made}) == 30
+
+
+@workflow.defn(name="WebhookWorkflow")
+class _ForgottenWorkflow:
+    """What no present code does: it waits before it delivers."""
+
+    @workflow.run
+    async def run(self, start: Any) -> str:
+        await workflow.sleep(3600)
+        return "over"
+
+
+async def test_a_workflow_that_cannot_go_on_begins_anew(hooks: HookDesk) -> None:
+    queue, webhook = f"forgotten-{uuid4()}", WebhookId(uuid4())
+    client = WebhookClient(hooks.client, 10, queue)
+    handle = hooks.client.get_workflow_handle(webhook_workflow_id(webhook))
+
+    async def attempt() -> int:
+        return (await handle.describe()).raw_description.pending_workflow_task.attempt
+
+    async def length() -> int:
+        return (await handle.describe()).history_length
+
+    await client.mend(webhook)  # none runs: it is started
+    first = (await handle.describe()).run_id
+    forgotten = Worker(
+        hooks.client, task_queue=queue, workflows=[_ForgottenWorkflow], workflow_runner=UnsandboxedWorkflowRunner()
+    )
+    async with forgotten:
+        await eventually(length, lambda events: events >= UNTIL_IT_WAITS)
+    async with build_worker(hooks.client, hooks.pool, task_queue=queue):
+        await client.look(webhook)
+        await eventually(attempt, lambda count: count >= FAILED_ATTEMPTS)
+        await client.mend(webhook)
+    assert (await handle.describe()).run_id != first
+    await handle.terminate("the test is over")
 
 
 async def test_many_receivers_at_once(hooks: HookDesk) -> None:

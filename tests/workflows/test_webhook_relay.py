@@ -41,6 +41,11 @@ class Webhooks:
     def __init__(self, *unreached: WebhookId) -> None:
         self.unreached = set(unreached)
         self.calls: list[WebhookId] = []
+        self.mended: list[WebhookId] = []
+
+    async def mend(self, webhook: WebhookId) -> None:
+        await self.look(webhook)
+        self.mended.append(webhook)
 
     async def look(self, webhook: WebhookId) -> None:
         if webhook in self.unreached:
@@ -75,6 +80,7 @@ async def test_who_was_just_called_rests_and_who_is_overdue_is_found() -> None:
     for _ in range(5):
         await relay.look()
     assert webhooks.calls == [ONE, OTHER], "in the order of their ids"
+    assert webhooks.mended == [OTHER]
 
 
 async def test_it_runs_through_faults_and_hears_its_bells() -> None:
