@@ -66,18 +66,17 @@ class WebhookRoundStore:
         if row is None:
             return Due(None)
         webhook = webhook_of(row)
-        state = webhook.breaker.state(now)
-        next_at = await self._pool.fetchval(_NEXT, id)
-        if next_at is None:
-            return Due(webhook)
-        if state == "open":
-            return Due(webhook, next_at=webhook.breaker.open_until)
-        if state == "half_open":
-            return Due(webhook, (await self._pool.fetchval(_PROBE, id),), is_probe=True)
-        if next_at > now:
-            return Due(webhook, next_at=next_at)
+        match webhook.breaker.state(now):
+            case "open":
+                is_waiting = await self._pool.fetchval(f"select exists (select {_HEADS})", id)
+                return Due(webhook, next_at=webhook.breaker.open_until if is_waiting else None)
+            case "half_open":
+                probe = await self._pool.fetchval(_PROBE, id)
+                return Due(webhook) if probe is None else Due(webhook, (probe,), is_probe=True)
         rows = await self._pool.fetch(_DUE, id, now, limit)
-        return Due(webhook, tuple(WebhookDeliveryId(row["id"]) for row in rows))
+        if rows:
+            return Due(webhook, tuple(WebhookDeliveryId(row["id"]) for row in rows))
+        return Due(webhook, next_at=await self._pool.fetchval(_NEXT, id))
 
     async def note(self, id: WebhookDeliveryId, attempt: WebhookAttempt, now: datetime) -> Verdict | None:
         """Keep an attempt, and what it makes of its delivery and its webhook. None when the delivery ended meanwhile
