@@ -21,10 +21,11 @@ ShiftRequestId = NewType("ShiftRequestId", int)
 DecisionId = NewType("DecisionId", UUID)
 """Names a stored decision of the dispatcher: who was asked, who was not and why."""
 AccountMailId = NewType("AccountMailId", UUID)
+"""Names a mail about an account, also to its receiver: it never comes twice, whatever becomes of the database."""
 NotificationId = NewType("NotificationId", int)
 MessageId = NewType("MessageId", UUID)
+"""Names a mail or a push, also to its receiver."""
 PushSubscriptionId = NewType("PushSubscriptionId", UUID)
-"""Names a mail about an account, also to its receiver: it never comes twice, whatever becomes of the database."""
 WebhookId = NewType("WebhookId", UUID)
 WebhookDeliveryId = NewType("WebhookDeliveryId", UUID)
 """Names one event's way to one webhook, also to its receiver: the same at each attempt, and when it is sent again."""
