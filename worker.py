@@ -33,12 +33,14 @@ from api.token_keys import load_or_make_key
 from database.account_mails import AccountMailStore
 from database.agent_connections import AgentConnectionStore
 from database.agent_lives import AgentLifeStore
-from database.bell import DISPATCH_BELL, MAIL_BELL, START_BELL, Bell
+from database.bell import BELL, DISPATCH_BELL, MAIL_BELL, START_BELL, Bell
 from database.dispatch import DispatchStore
 from database.erasure import ErasureStore
+from database.facts_relay import FactsRelay
 from database.forecasts import ForecastStore
 from database.plan_changes import PlanChangeLog
 from database.pool import Pool, open_pool
+from database.report_log import ReportLog
 from database.retention import RetentionStore
 from database.rotas import RotaStore
 from database.shifts import ShiftStore
@@ -211,7 +213,8 @@ async def run(settings: Settings) -> None:
     dispatchers = DispatchClient(client, TELLING_SECONDS)
     dispatching = DispatchRelay(DispatchStore(pool, ShiftStore(pool), SlaTermsStore(pool)), dispatchers)
     mailing = MailRelay(AccountMailStore(pool), AccountMailClient(client, settings.command_timeout_seconds))
-    bells = {START_BELL: relay.ring, DISPATCH_BELL: dispatching.ring, MAIL_BELL: mailing.ring}
+    facts = FactsRelay(ReportLog(pool))
+    bells = {START_BELL: relay.ring, DISPATCH_BELL: dispatching.ring, MAIL_BELL: mailing.ring, BELL: facts.ring}
     bell = Bell(settings.database_dsn, bells)
     mail = account_mails(settings, pool)
     presence = presence_rules(settings)
@@ -220,7 +223,7 @@ async def run(settings: Settings) -> None:
     recovery = Recovery(TicketStore(pool), tickets, dispatchers)
     async with pool, build_worker(client, pool, settings.worker_build_id, presence=presence, mail=mail):
         log.info("worker runs on %s", settings.temporal_target)
-        beside = (relay, dispatching, mailing, bell, recovery, watch, PlanRelay(PlanChangeLog(pool), agents))
+        beside = (relay, dispatching, mailing, bell, recovery, watch, PlanRelay(PlanChangeLog(pool), agents), facts)
         await asyncio.gather(*(part.run() for part in beside))
 
 

@@ -20,6 +20,8 @@ MAIL_BELL = "account_mail_asked"
 """The channel that says "a mail about an account is to be sent"; it carries nothing."""
 NOTICE_BELL = "notifications_written"
 """The channel that says "somebody was told of something"; it carries nothing. The database itself rings it."""
+REPORT_BELL = "facts_folded"
+"""The channel that says "facts and spans have gone on"; it carries nothing."""
 CALL_DISPATCHERS = f"""
 (select count(pg_notify('{DISPATCH_BELL}', team)) from team_members where person_id = $1)
 """

@@ -45,13 +45,13 @@ _FINISHED = (Status.RESOLVED, Status.CLOSED)
 
 
 class LoggedEvent(NamedTuple):
-    """An event of a ticket as the log tells it."""
+    """An event of a ticket as the log tells it. `event` may be None when its type is none of `TELLING`."""
 
     number: TicketNumber
     revision: int
     at: datetime
     actor: Actor
-    event: TicketEvent
+    event: TicketEvent | None
 
 
 class TicketState(NamedTuple):
@@ -88,6 +88,8 @@ class TicketFacts(NamedTuple):
     spans: int
     """How many spans it has had; the last one is open."""
     span_since: datetime
+    previous_status: Status | None
+    """The status of the span before the open one; None in the first."""
     requester_id: PersonId
     channel: Channel
     opened_at: datetime
@@ -178,6 +180,7 @@ def _opened(event: TicketOpened, logged: LoggedEvent) -> TicketFacts:
         escalation_level=0,
         spans=1,
         span_since=logged.at,
+        previous_status=None,
         requester_id=event.requester_id,
         channel=channel_of(logged.actor, event.requester_id),
         opened_at=logged.at,
@@ -203,7 +206,9 @@ def _settled(before: TicketFacts, after: TicketFacts, at: datetime) -> TicketFac
     one_touch = after.is_finished and (after.desk_replies, after.reopenings, after.reassignments) == (1, 0, 0)
     if before[_STATE] == after[_STATE] or (at == before.span_since and before.status == after.status):
         return after if one_touch == after.one_touch else after._replace(one_touch=one_touch)
-    return after._replace(one_touch=one_touch, spans=before.spans + 1, span_since=at)
+    return after._replace(
+        one_touch=one_touch, spans=before.spans + 1, span_since=at, previous_status=before.status
+    )  # fmt: skip
 
 
 def _status_changed(
@@ -327,7 +332,7 @@ def _clocks_changed(
     }
 
 
-_RULES: dict[type[BaseModel], Callable[..., Changes]] = {
+_RULES: dict[type[Any], Callable[..., Changes]] = {
     TicketEdited: _edited,
     TicketMoved: _moved,
     TicketReplied: _replied,

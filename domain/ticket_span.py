@@ -43,16 +43,11 @@ _FIRST = TicketSpan._fields.index("status")
 _STATE = slice(_FIRST, _FIRST + len(TicketState._fields))
 
 
-def present_span(facts: TicketFacts, previous_status: Status | None = None) -> TicketSpan:
-    """The span that is open. The facts do not tell what came before it."""
-    return TicketSpan(facts.number, facts.spans, facts.span_since, None, previous_status, *facts.state)
+def present_span(facts: TicketFacts) -> TicketSpan:
+    """The span that is open."""
+    return TicketSpan(facts.number, facts.spans, facts.span_since, None, facts.previous_status, *facts.state)
 
 
-def follow(span: TicketSpan, after: TicketFacts) -> tuple[TicketSpan, ...]:
-    """What becomes of the open span when the ticket's facts have gone on by one event: the same, the same with another
-    state, or its end and the span that follows."""
-    if after.spans > span.place:
-        return span._replace(until=after.span_since), present_span(after, span.status)
-    if after.state == span.state:
-        return (span,)
-    return (present_span(after, span.previous_status),)
+def ended_span(before: TicketFacts, after: TicketFacts) -> TicketSpan | None:
+    """The span that came to its end when one more event took the facts from `before` to `after`; None: none did."""
+    return present_span(before)._replace(until=after.span_since) if after.spans > before.spans else None

@@ -10,14 +10,25 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from domain.business_calendar import ALWAYS_OPEN, BusinessCalendar, Span
+from domain.ids import TicketNumber
 from domain.lifecycle import rebuild
+from domain.people import Actor
 from domain.sla_clock import sla_state
 from domain.ticket import Ticket
-from domain.ticket_facts import LoggedEvent
 
 OFFICE = BusinessCalendar(zone="UTC", week=((Span(since=9 * 60, until=17 * 60),),) * 5 + ((), ()))
 """Nine to five, Monday to Friday, in London's winter."""
 CALENDARS = {1: ALWAYS_OPEN, 2: OFFICE}
+
+
+class Told(NamedTuple):
+    """A raw event."""
+
+    number: TicketNumber
+    revision: int
+    at: datetime
+    actor: Actor
+    event: Any
 
 
 class CountedSpan(NamedTuple):
@@ -38,18 +49,18 @@ class CountedSpan(NamedTuple):
     escalation_level: int
 
 
-def moments(history: Sequence[LoggedEvent]) -> list[datetime]:
+def moments(history: Sequence[Told]) -> list[datetime]:
     """When each event took effect: never before the one that went before."""
     return [max(one.at for one in history[: place + 1]) for place in range(len(history))]
 
 
-def stood(history: Sequence[LoggedEvent]) -> list[Ticket]:
+def stood(history: Sequence[Told]) -> list[Ticket]:
     """The ticket after each of its events."""
     told = [(one.event, one.at) for one in history]
     return [rebuild(history[0].number, told[: place + 1]) for place in range(len(told))]
 
 
-def counted_spans(history: Sequence[LoggedEvent]) -> list[CountedSpan]:
+def counted_spans(history: Sequence[Told]) -> list[CountedSpan]:
     """The spans. A new one begins where the state changes at a later moment, or the status at any."""
     spans: list[CountedSpan] = []
     for at, ticket in zip(moments(history), stood(history), strict=True):
@@ -80,7 +91,7 @@ def _state(ticket: Ticket) -> Any:
     )
 
 
-def counted_facts(history: Sequence[LoggedEvent], calendars: dict[int, BusinessCalendar] = CALENDARS) -> dict[str, Any]:
+def counted_facts(history: Sequence[Told], calendars: dict[int, BusinessCalendar] = CALENDARS) -> dict[str, Any]:
     """Every fact by its name."""
     at, tickets, spans = moments(history), stood(history), counted_spans(history)
     first, last = tickets[0], tickets[-1]
@@ -91,6 +102,7 @@ def counted_facts(history: Sequence[LoggedEvent], calendars: dict[int, BusinessC
         **dict(zip(CountedSpan._fields[5:], spans[-1][5:], strict=True)),
         "spans": len(spans),
         "span_since": spans[-1].since,
+        "previous_status": spans[-1].previous_status,
         "requester_id": last.requester_id,
         "channel": _channel(history[0]),
         "opened_at": at[0],
@@ -109,14 +121,14 @@ def counted_facts(history: Sequence[LoggedEvent], calendars: dict[int, BusinessC
     return figures
 
 
-def _channel(opening: LoggedEvent) -> str:
+def _channel(opening: Told) -> str:
     if opening.actor.kind != "person":
         return "integration"
-    return "self_service" if opening.actor.id == opening.event.requester_id else "desk"  # type: ignore[union-attr]
+    return "self_service" if opening.actor.id == opening.event.requester_id else "desk"
 
 
 def _response(
-    history: Sequence[LoggedEvent], at: list[datetime], tickets: list[Ticket], calendars: dict[int, BusinessCalendar]
+    history: Sequence[Told], at: list[datetime], tickets: list[Ticket], calendars: dict[int, BusinessCalendar]
 ) -> dict[str, Any]:
     answers = [place for place, one in enumerate(history) if getattr(one.event, "is_answer", False)]
     if not answers:
@@ -133,7 +145,7 @@ def _response(
 
 
 def _resolution(
-    history: Sequence[LoggedEvent], at: list[datetime], tickets: list[Ticket], calendars: dict[int, BusinessCalendar]
+    history: Sequence[Told], at: list[datetime], tickets: list[Ticket], calendars: dict[int, BusinessCalendar]
 ) -> dict[str, Any]:
     places = [
         place
@@ -183,7 +195,7 @@ def office_seconds(since: datetime, until: datetime) -> float:
     return total / timedelta(seconds=1)
 
 
-def _counts(history: Sequence[LoggedEvent], at: list[datetime], tickets: list[Ticket]) -> dict[str, Any]:
+def _counts(history: Sequence[Told], at: list[datetime], tickets: list[Ticket]) -> dict[str, Any]:
     types = [one.event.type for one in history]
     statuses = [ticket.status for ticket in tickets]
     changed = [place for place in range(1, len(statuses)) if statuses[place] != statuses[place - 1]]
