@@ -7,7 +7,7 @@ ARGS ?=
 PROVIDER := tests/oidc_provider/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check bench bench-sla bench-dispatch fuzz replay rehearse \
+.PHONY: help up test check bench bench-sla bench-dispatch bench-reports generate rebuild-reports fuzz replay rehearse \
   reconcile promote admin openapi lock rotate-token-key audit payload-key verify-audit clean
 MAKEFLAGS += --no-print-directory
 
@@ -34,6 +34,15 @@ bench-sla: $(VENV)/.stamp-dev ## measure how late warnings, breaches and escalat
 
 bench-dispatch: $(VENV)/.stamp-dev ## measure how soon tickets have an owner, a storm of them, and one huge round
 	@exec $(BIN)/python -m operations.bench_dispatch $(ARGS)
+
+bench-reports: $(VENV)/.stamp-dev ## measure figures on a big made desk (ARGS="--tickets 1000000" for a million)
+	@exec $(BIN)/python -m operations.bench_reports $(ARGS)
+
+generate: $(VENV)/.stamp-dev ## fill an empty database with a big made desk (TICKETS=1000000 DATABASE_URL=postgresql://...)
+	@exec $(BIN)/python -m operations.generate --database "$(DATABASE_URL)" $(if $(TICKETS),--tickets "$(TICKETS)") $(ARGS)
+
+rebuild-reports: $(VENV)/.stamp-run ## fold the facts that figures are made of anew from the event log
+	@exec $(BIN)/python -m operations.rebuild_reports $(ARGS)
 
 fuzz: $(VENV)/.stamp-dev ## throw made-up requests at the API as every role (ARGS="--examples 200 --who agent")
 	@exec $(BIN)/python -m operations.fuzz $(ARGS)
