@@ -20,7 +20,7 @@ TEAMS: dict[Slug, int] = {"front": 40, "network": 12, "workplace": 20, "accounts
 CATEGORIES: dict[Slug, float] = {"technical": 0.3, "billing": 0.1, "general": 0.57, "urgent": 0.03}
 """With their shares. Tickets of `general` are promised nothing."""
 REQUESTERS = 4_000
-_OFFICE = BusinessCalendar(zone="UTC", week=((Span(since=8 * 60, until=18 * 60),),) * 5 + ((), ()))
+OFFICE = BusinessCalendar(zone="UTC", week=((Span(since=8 * 60, until=18 * 60),),) * 5 + ((), ()))
 """Without holidays or summer time: a life is the same in every week, so that it can be copied into others."""
 _GOALS = {
     Priority.URGENT: (15, 120),
@@ -29,7 +29,7 @@ _GOALS = {
     Priority.LOW: (240, 1_200),
 }
 _STEP = LadderStep(after_minutes=60, since="breach", actions=(RaiseLevel(level=1),))
-_POLICY = SlaPolicy(
+POLICY = SlaPolicy(
     conditions=Conditions(categories=("technical", "billing", "urgent")),
     goals={
         priority: Goals(first_response=Goal(minutes=first), resolution=Goal(minutes=last))
@@ -96,13 +96,13 @@ async def _promise(pool: "asyncpg.Pool[asyncpg.Record]") -> tuple[int, int]:
     calendar = await pool.fetchval(
         "insert into sla_calendar_versions (calendar_id, version, calendar) values ($1, 1, $2) returning id",
         calendar_id,
-        _OFFICE.model_dump_json(),
+        OFFICE.model_dump_json(),
     )
     policy = await pool.fetchval(
         "with policy as (insert into sla_policies (name, place) values ('Made promises', 0) returning id) "
         "insert into sla_policy_versions (policy_id, version, calendar_id, policy) "
         "select id, 1, $1, $2 from policy returning id",
         calendar_id,
-        _POLICY.model_dump_json(),
+        POLICY.model_dump_json(),
     )
     return policy, calendar

@@ -43,7 +43,12 @@ class Plan(NamedTuple):
 
 
 def generate(
-    dsn: str, tickets: int, processes: int = 2, seed: int = 1, tell: Callable[[int, int], object] | None = None
+    dsn: str,
+    tickets: int,
+    processes: int = 2,
+    seed: int = 1,
+    tell: Callable[[int, int], object] | None = None,
+    least_lives: int = LEAST_LIVES,
 ) -> int:
     """Make a desk of so many tickets. `tell` hears now and then how many tickets and events are written.
 
@@ -54,7 +59,7 @@ def generate(
     counts = week_counts(tickets, chance)
     firsts = accumulate(counts, initial=FIRST_NUMBER)
     weeks = [Week(place, first, count) for place, (first, count) in enumerate(zip(firsts, counts, strict=False))]
-    plan = Plan(dsn, desk, min(tickets, max(tickets // COPIES, LEAST_LIVES)), seed)
+    plan = Plan(dsn, desk, min(tickets, max(tickets // COPIES, least_lives)), seed)
     done_tickets, done_events = 0, 0
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
         for week in as_completed([pool.submit(_fill, plan, week) for week in weeks]):
