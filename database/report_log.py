@@ -43,10 +43,12 @@ _CURSOR = """
 select r.epoch, r.xid::text as xid, r.id, r.rebuilt_to, s.epoch as present_epoch from report_cursor r, event_stream s
 """
 _IS_BEHIND = """
-select r.rebuilt_to is not null or r.epoch <> s.epoch or exists (
-    select from events e where (e.xid, e.id) > (r.xid, r.id) and e.xid < pg_snapshot_xmin(pg_current_snapshot()))
+select r.rebuilt_to is not null or r.epoch <> s.epoch or (
+    select e.xid < pg_snapshot_xmin(pg_current_snapshot()) from events e where (e.xid, e.id) > (r.xid, r.id)
+    order by e.xid, e.id limit 1) is true
 from report_cursor r, event_stream s
 """
+"""Asked in the order of the index: otherwise, when nothing follows, the whole log is read to see that."""
 _EVENT = """
 select e.xid::text as xid, e.id, e.ticket_number, e.revision, e.at, e.actor_kind, e.actor_id, e.actor_role,
     case when e.type = any($1) then e.data end as data
@@ -64,8 +66,8 @@ update report_cursor set epoch = (select epoch from event_stream), xid = pg_snap
 _MOVE_CURSOR = f"update report_cursor set xid = $1::text::xid8, id = $2 returning pg_notify('{REPORT_BELL}', '')"
 _AGE = """
 select coalesce(extract(epoch from now() - (
-    select e.recorded_at from events e, report_cursor r where (e.xid, e.id) > (r.xid, r.id)
-    order by e.xid, e.id limit 1)), 0)::float8
+    select e.recorded_at from events e where (e.xid, e.id) > (r.xid, r.id) order by e.xid, e.id limit 1)), 0)::float8
+from report_cursor r
 """
 _GONE = """
 select number from ticket_facts f where number > $1 and not exists (select from tickets t where t.number = f.number)

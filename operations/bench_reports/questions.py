@@ -37,7 +37,7 @@ _HOUR = "extract(isodow from opened_at) * 24 + extract(hour from opened_at)"
 _OVERVIEW = f"""
 count(*) filter (where status <> 'resolved'), count(*) filter (where {IS_WAITING}),
 count(*) filter (where sla_state = 'at_risk'), count(*) filter (where sla_state = 'breached'),
-percentile_cont(0.5) within group (order by opened_at)
+percentile_cont(0.5) within group (order by extract(epoch from opened_at))
 """
 _SPANS = f"""
 select status, assignee_id, sum({_SPAN_SECONDS}) from (
@@ -50,13 +50,13 @@ select status, assignee_id, sum({_SPAN_SECONDS}) from (
 _OF_PERIOD = "opened_at >= $1 and opened_at < $2"
 QUESTIONS: tuple[Question, ...] = (
     Question(
-        "overview: open, waiting, at risk, breached, age",
+        "overview",
         f"select {_OVERVIEW} from ticket_facts where status <> 'closed'",
         "select * from ticket_facts where status <> 'closed'",
         f"select {_OVERVIEW} from plain",
     ),
     Question(
-        "opened and resolved in 90 days, by day",
+        "opened, resolved by day, 90 days",
         "select 'opened', date_trunc('day', opened_at) as on, count(*) from ticket_facts "
         "where opened_at >= $1 and opened_at < $2 group by 1, 2 union all "
         "select 'resolved', date_trunc('day', resolved_at), count(*) from ticket_facts "
@@ -65,19 +65,19 @@ QUESTIONS: tuple[Question, ...] = (
         "select date_trunc('day', opened_at), count(*) from plain group by 1",
     ),
     Question(
-        "response of 90 days by team: median, p90, mean",
+        "response by team, 90 days",
         f"select opened_team, {_RESPONSE} from ticket_facts where {_OF_PERIOD} group by 1",
         f"select opened_team, response_seconds from ticket_facts where {_OF_PERIOD}",
         f"select opened_team, {_RESPONSE} from plain group by 1",
     ),
     Question(
-        "response of 90 days by hour of week",
+        "response by hour of week, 90 days",
         f"select {_HOUR}, {_RESPONSE} from ticket_facts where {_OF_PERIOD} group by 1",
         f"select opened_at, response_seconds from ticket_facts where {_OF_PERIOD}",
         f"select {_HOUR}, {_RESPONSE} from plain group by 1",
     ),
     Question(
-        "resolution of 90 days by resolver, in working time",
+        "resolution by resolver, 90 days",
         f"select resolver_id, {_QUARTILES.format('resolution_business_seconds')}, avg(one_touch::int), "
         "sum(reopenings), sum(reassignments) from ticket_facts where resolved_at >= $1 and resolved_at < $2 group by 1",
         "select resolver_id, resolution_business_seconds, one_touch, reopenings, reassignments from ticket_facts "
@@ -86,13 +86,13 @@ QUESTIONS: tuple[Question, ...] = (
         "sum(reopenings), sum(reassignments) from plain group by 1",
     ),
     Question(
-        "the queue at a past moment, by status and team",
+        "queue at a past moment",
         f"select status, team, count(*) from ({SPANS_AT.format(at='$1')}) span group by 1, 2",
         SPANS_AT.format(at="$1"),
         "select status, team, count(*) from plain group by 1, 2",
     ),
     Question(
-        "time in status of 90 days by owner",
+        "time in status by owner, 90 days",
         _SPANS,
         "select status, assignee_id, since, until from ended_spans "
         "where status <> 'closed' and since < $2 and until > $1",

@@ -3,11 +3,11 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
-from typing import cast
+from typing import NamedTuple, cast
 
 from database.pool import Pool
 from database.report_log import ReportLog
@@ -28,6 +28,7 @@ from operations.generate.life import RULES
 from operations.replay.figures import percentile
 
 AT_ONCE = 4
+LIVES_A_SECOND = 10
 ROUNDS = 5
 CHANGES = ((Status.OPEN, 1), (Status.PENDING, 2), (Status.OPEN, 3), (Status.RESOLVED, 4))
 """What follows each opening; every other one with a reply."""
@@ -75,41 +76,82 @@ class Writer:
         return apply(ticket, change)
 
 
+class _Told(NamedTuple):
+    """Seconds that each write took: alone, and with somebody who follows."""
+
+    alone: list[float]
+    followed: list[float]
+
+    def figures(self, name: str) -> list[Figure]:
+        return [
+            Figure(name, unit, percentile(self.followed, share) * 1000,
+                   [Floor("nobody follows", percentile(self.alone, share) * 1000)])
+            for unit, share in (("ms p50", 0.5), ("ms p99", 0.99))
+        ]  # fmt: skip
+
+
 async def measure_writes(dsn: str, pool: Pool, lives: int) -> list[Figure]:
-    """`lives` tickets in each of some rounds, without a follower and with one, in turns; and how late it was."""
+    """Writes at a desk's busy hour, and as many as the machine can; with somebody who follows and without, in turns.
+
+    Where the processors are busy with writes alone, whoever follows takes a share of them: that is the second measure.
+    """
     requester = await pool.fetchval("select id from people where role = 'requester' limit 1")
     agent = await pool.fetchval("select id from people where role = 'agent' limit 1")
-    reports, alone, followed = ReportLog(pool), list[float](), list[float]()
-    chance, late = Random("writes"), list[float]()
+    reports, chance, late = ReportLog(pool), Random("writes"), list[float]()
+    busy, most = _Told([], []), _Told([], [])
 
-    async def write(seconds: list[float]) -> Sample:
+    async def paced(seconds: list[float]) -> Sample:
+        writer = Writer(pool, requester, agent, chance)
+        sample = await _paced(writer.life, lives // 4)
+        seconds += writer.seconds
+        return sample
+
+    async def as_fast_as_can_be(seconds: list[float]) -> Sample:
         writer = Writer(pool, requester, agent, chance)
         sample = await closed_loop(writer.life, at_once=AT_ONCE, count=lives, seconds=600)
         seconds += writer.seconds
         return sample
 
-    async def without() -> Sample:
-        return await write(alone)
-
-    async def with_follower() -> Sample:
+    async def followed(load: Callable[[list[float]], Awaitable[Sample]], seconds: list[float]) -> Sample:
         with tempfile.TemporaryDirectory() as folder:
             async with child("operations.bench_reports.relay", [dsn], Path(folder) / "relay.log"):
                 await _caught_up(reports)
                 watching = asyncio.create_task(_watch(reports, late))
-                sample = await write(followed)
+                sample = await load(seconds)
                 watching.cancel()
                 await _caught_up(reports)
         return sample
 
-    first, second = await in_turns([without, with_follower], rounds=ROUNDS)
-    figures = [
-        Figure("writes of tickets", "per s", second.per_second * WRITES_A_TICKET,
-               [Floor("nobody follows", first.per_second * WRITES_A_TICKET)]),
-    ]  # fmt: skip
-    for unit, share in (("ms p50", 0.5), ("ms p99", 0.99)):
-        floor = Floor("nobody follows", percentile(alone, share) * 1000)
-        figures.append(Figure("writes of tickets", unit, percentile(followed, share) * 1000, [floor]))
-    return [*figures, *(Figure("facts behind the log", f"s p{n}", percentile(late, n / 100)) for n in (50, 99) if late)]
+    _, _, alone, with_follower = await in_turns(
+        [
+            lambda: paced(busy.alone),
+            lambda: followed(paced, busy.followed),
+            lambda: as_fast_as_can_be(most.alone),
+            lambda: followed(as_fast_as_can_be, most.followed),
+        ],
+        rounds=ROUNDS,
+    )
+    floor = Floor("nobody follows", alone.per_second * WRITES_A_TICKET)
+    return [
+        *busy.figures(f"writes, {LIVES_A_SECOND * WRITES_A_TICKET} a second"),
+        Figure("writes, as many as can be", "per s", with_follower.per_second * WRITES_A_TICKET, [floor]),
+        *most.figures("writes, as many as can be"),
+        *(Figure("facts behind the log", f"s p{share}", percentile(late, share / 100)) for share in (50, 99) if late),
+    ]
+
+
+async def _paced(call: Callable[[], Awaitable[object]], count: int) -> Sample:
+    """`count` calls, each begun in its turn, however long the others take."""
+    began = time.perf_counter()
+    async with asyncio.TaskGroup() as calls:
+        for turn in range(count):
+            await asyncio.sleep(began + turn / LIVES_A_SECOND - time.perf_counter())
+            calls.create_task(_whole(call))
+    return Sample([], time.perf_counter() - began)
+
+
+async def _whole(call: Callable[[], Awaitable[object]]) -> None:
+    await call()
 
 
 async def _caught_up(reports: ReportLog) -> None:

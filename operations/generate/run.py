@@ -99,8 +99,9 @@ async def _write(plan: Plan, week: Week) -> int:
         await connection.execute("set session_replication_role = replica")
         for first in range(0, week.tickets, PORTION):
             numbers = range(week.first_number + first, week.first_number + min(first + PORTION, week.tickets))
+            tickets = _tickets(plan, week, numbers)  # first: the server ends a transaction that waits for long
             async with connection.transaction():
-                events += await write(connection, _tickets(plan, week, numbers))
+                events += await write(connection, tickets)
     finally:
         await connection.close()
     return events
