@@ -8,7 +8,8 @@ PROVIDER := tests/oidc_provider/node_modules/.package-lock.json
 PARSER := tests/asyncapi/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check bench bench-sla bench-dispatch bench-stream soak fuzz replay rehearse \
+.PHONY: help up test check bench bench-sla bench-dispatch bench-stream bench-reports soak generate rebuild-reports \
+  fuzz replay rehearse \
   reconcile promote admin openapi lock rotate-token-key audit payload-key verify-audit clean
 MAKEFLAGS += --no-print-directory
 
@@ -41,6 +42,15 @@ bench-stream: $(VENV)/.stamp-dev ## measure the event stream with thousands of c
 
 soak: $(VENV)/.stamp-dev ## cut streams and kill parts while people work; nobody may miss anything (ARGS="--minutes 30")
 	@exec $(BIN)/python -m pytest tests/system/test_stream_proof.py -s -k whatever_is_cut $(ARGS)
+
+bench-reports: $(VENV)/.stamp-dev ## measure figures on a big made desk (ARGS="--tickets 1000000" for a million)
+	@exec $(BIN)/python -m operations.bench_reports $(ARGS)
+
+generate: $(VENV)/.stamp-dev ## fill an empty database with a big made desk (TICKETS=1000000 DATABASE_URL=postgresql://...)
+	@exec $(BIN)/python -m operations.generate --database "$(DATABASE_URL)" $(if $(TICKETS),--tickets "$(TICKETS)") $(ARGS)
+
+rebuild-reports: $(VENV)/.stamp-run ## fold the facts that figures are made of anew from the event log
+	@exec $(BIN)/python -m operations.rebuild_reports $(ARGS)
 
 fuzz: $(VENV)/.stamp-dev ## throw made-up requests at the API as every role (ARGS="--examples 200 --who agent")
 	@exec $(BIN)/python -m operations.fuzz $(ARGS)

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import signal
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 
 import uvloop
@@ -42,12 +43,14 @@ from database.bell import BELL, DISPATCH_BELL, MAIL_BELL, NOTICE_BELL, START_BEL
 from database.dispatch import DispatchStore
 from database.erasure import ErasureStore
 from database.events import EventLog
+from database.facts_relay import FactsRelay
 from database.forecasts import ForecastStore
 from database.messages import MessageStore
 from database.notification_plans import NotificationPlanStore
 from database.plan_changes import PlanChangeLog
 from database.pool import Pool, open_pool
 from database.push_subscriptions import PushSubscriptionStore
+from database.report_log import ReportLog
 from database.retention import RetentionStore
 from database.rotas import RotaStore
 from database.shifts import ShiftStore
@@ -280,8 +283,19 @@ async def run(settings: Settings) -> None:
     mailing = MailRelay(AccountMailStore(pool), AccountMailClient(client, settings.command_timeout_seconds))
     notices = NoticeRelay(NotificationPlanStore(pool), NotifierClient(client, TELLING_SECONDS))
     calls, hooks = webhook_parts(settings, client, pool)
-    bells = {START_BELL: relay.ring, DISPATCH_BELL: dispatching.ring, MAIL_BELL: mailing.ring}
-    bells |= {NOTICE_BELL: notices.ring, BELL: hooks.ring, WEBHOOK_BELL: hooks.call}
+    bells: dict[str, Callable[[str], None]] = {
+        START_BELL: relay.ring,
+        DISPATCH_BELL: dispatching.ring,
+        MAIL_BELL: mailing.ring,
+    }
+    facts = FactsRelay(ReportLog(pool))
+
+    def ring_readers(heard: str) -> None:
+        """Who reads the event log."""
+        hooks.ring(heard)
+        facts.ring(heard)
+
+    bells |= {NOTICE_BELL: notices.ring, BELL: ring_readers, WEBHOOK_BELL: hooks.call}
     bell = Bell(settings.database_dsn, bells)
     mail, sending = account_mails(settings, pool), messages(settings, pool)
     presence = presence_rules(settings)
@@ -292,7 +306,7 @@ async def run(settings: Settings) -> None:
     async with pool, worker, calls:
         log.info("worker runs on %s", settings.temporal_target)
         plans = PlanRelay(PlanChangeLog(pool), agents)
-        beside = (relay, dispatching, mailing, notices, hooks, bell, recovery, watch, plans)
+        beside = (relay, dispatching, mailing, notices, hooks, bell, recovery, watch, plans, facts)
         await asyncio.gather(*(part.run() for part in beside))
 
 

@@ -22,6 +22,8 @@ NOTICE_BELL = "notifications_written"
 """The channel that says "somebody was told of something"; it carries nothing. The database itself rings it."""
 WEBHOOK_BELL = "webhook_called"
 """The channel that says "something waits to be sent to a webhook"; it carries the webhook's id."""
+REPORT_BELL = "facts_folded"
+"""The channel that says "facts and spans have gone on"; it carries nothing."""
 CALL_DISPATCHERS = f"""
 (select count(pg_notify('{DISPATCH_BELL}', team)) from team_members where person_id = $1)
 """

@@ -68,6 +68,7 @@ PERSONAL: tuple[PersonalTable, ...] = (
     PersonalTable("time_off", ("agent_id",), "blanked", blank={"note": "''"}),
     PersonalTable("rotas", ("agent_id",), "kept"),
     PersonalTable("tickets", ("requester_id",), "kept", secret=frozenset({"sla", "offer", "passed_by"})),
+    PersonalTable("ticket_facts", ("requester_id",), "kept", secret=frozenset({"sla_state", "notes"})),
     PersonalTable(
         "ticket_texts",
         ("author_id",),
@@ -85,6 +86,7 @@ NOT_PERSONAL: Mapping[str, str] = {
     "alembic_version": "the edition of the tables",
     "categories": "what tickets are sorted by",
     "dispatch_decisions": "ids and numbers; a test of the dispatcher holds that",
+    "ended_spans": "how tickets stood from when to when",
     "event_stream": "a counter",
     "forecasts": "numbers of a team",
     "idempotency_keys": "ids of what was made",
@@ -94,6 +96,7 @@ NOT_PERSONAL: Mapping[str, str] = {
     "push_deliveries": "which device has a message already",
     "queue_states": "numbers of a team",
     "refresh_tokens": "digests; they go with their session",
+    "report_cursor": "a place in the event log",
     "retention_rules": "days",
     "retention_runs": "numbers",
     "shift_breaks": "moments of a shift",
@@ -114,5 +117,6 @@ NOT_PERSONAL: Mapping[str, str] = {
     "webhook_deliveries": "which event went where; what is sent is read from the log each time",
     "webhook_relay": "a place in the event log",
     "webhooks": "addresses of other systems",
+    "ticket_spans": "a view: spans that are over, and those that are open",
 }
 """Tables without words of or about a person, and what they hold."""

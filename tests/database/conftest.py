@@ -24,6 +24,9 @@ from tests.factories import store_desk
 
 EMPTY = """
 set constraints all deferred;
+delete from ended_spans;
+delete from ticket_facts;
+update report_cursor set xid = pg_snapshot_xmin(pg_current_snapshot()), id = 0, rebuilt_to = null;
 delete from start_requests;
 delete from webhooks;
 delete from events;

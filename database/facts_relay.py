@@ -1,0 +1,42 @@
+"""Keeps facts and spans current beside the worker: woken by the bell of the tickets, and once a second anyway."""
+
+import asyncio
+import contextlib
+import logging
+from typing import Protocol
+
+LOOK_EVERY_SECONDS = 1.0
+SHORTEST_PAUSE_SECONDS = 0.2
+"""Between two looks: under load it folds many events at once, instead of a few many times."""
+log = logging.getLogger(__name__)
+
+
+class Figures(Protocol):
+    """What follows the event log."""
+
+    async def catch_up(self) -> int: ...
+
+
+class FactsRelay:
+    """Runs beside the worker. Several of them take turns."""
+
+    def __init__(self, figures: Figures) -> None:
+        self._figures = figures
+        self._bell = asyncio.Event()
+
+    def ring(self, _: str = "") -> None:
+        """Something happened to a ticket."""
+        self._bell.set()
+
+    async def run(self) -> None:
+        """Until cancelled. A fault is logged and tried again at the next look."""
+        while True:
+            try:
+                while await self._figures.catch_up():
+                    pass
+            except Exception as error:  # noqa: BLE001  it outlives every fault of its parts
+                log.warning("figures are not kept current: %s", error)
+            await asyncio.sleep(SHORTEST_PAUSE_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._bell.wait(), LOOK_EVERY_SECONDS - SHORTEST_PAUSE_SECONDS)
+            self._bell.clear()

@@ -1,0 +1,21 @@
+"""`python -m operations.bench_reports.relay URL`: follows the event log as the worker does, in a process of its own."""
+
+import asyncio
+import sys
+
+import uvloop
+
+from database.bell import BELL, Bell
+from database.facts_relay import FactsRelay
+from database.pool import open_pool
+from database.report_log import ReportLog
+
+
+async def _run(dsn: str) -> None:
+    async with await open_pool(dsn, 2) as pool:
+        relay = FactsRelay(ReportLog(pool))
+        await asyncio.gather(relay.run(), Bell(dsn, {BELL: relay.ring}).run())
+
+
+if __name__ == "__main__":
+    uvloop.run(_run(sys.argv[1]))

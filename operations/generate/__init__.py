@@ -1,0 +1,1 @@
+"""Makes a big desk: see `python -m operations.generate --help`."""
