@@ -1,5 +1,6 @@
 """The inbox over HTTP: one's own, ready to be shown, read on one device and so on all."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
@@ -11,6 +12,14 @@ from tests.api.desk_api import ApiDesk, assert_problem, do, opened
 from tests.api.inboxes import INBOX, counts_of, inbox_of, mark, told_of
 from tests.api.keys import a_key, a_service, with_key
 from tests.api.listening import stream_server
+
+
+@pytest.fixture
+async def ticket(requester: httpx2.AsyncClient, supervisor: httpx2.AsyncClient) -> AsyncIterator[dict[str, Any]]:
+    """The requester's new ticket in team `support`; it is nobody's burden behind the test."""
+    made = await opened(requester, team="support")
+    yield made
+    await supervisor.post(f"/api/tickets/{made['number']}/status", json={"status": "resolved"})
 
 
 @pytest.fixture

@@ -6,8 +6,16 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.api.desk_api import ApiDesk, assert_problem, do, timeline_of
+from tests.api.desk_api import ApiDesk, assert_problem, do, opened, timeline_of
 from tests.api.inboxes import INBOX, inbox_of, why
+
+
+@pytest.fixture
+async def ticket(requester: httpx2.AsyncClient, supervisor: httpx2.AsyncClient) -> AsyncIterator[dict[str, Any]]:
+    """The requester's new ticket in team `support`; it is nobody's burden behind the test."""
+    made = await opened(requester, team="support")
+    yield made
+    await supervisor.post(f"/api/tickets/{made['number']}/status", json={"status": "resolved"})
 
 
 async def reply(client: httpx2.AsyncClient, ticket: dict[str, Any], **more: Any) -> int:
