@@ -1,17 +1,19 @@
 """A plan is made from the facts of its moment and kept whole, once, whoever makes it and however often."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 import pytest
 
 from database.notification_plans import AT_MOST, NotificationPlanStore, Planned
+from database.notification_settings import NotificationSettingsStore
 from database.pool import Pool
 from database.tickets import TicketStore
 from domain.ids import PersonId
 from domain.notification import Channel, NotificationType
 from domain.notification_plan import Facts, Plan, plan
+from domain.people import Role
 from domain.ticket import Priority, Ticket
 from tests.database.notified import chooses, decided, messages_of, notified, with_device
 from tests.database.storing import stored_ticket
@@ -288,3 +290,24 @@ async def test_of_too_many_those_come_first_that_are_new_or_due_first(plans: Not
     await look(plans, AGENT)
     assert await plans.told(9) == []
     assert await decided(pool, new, PUSH) == ["sends now"]
+
+
+async def test_of_too_many_that_are_decided_anew_each_has_its_turn(plans: NotificationPlanStore, pool: Pool) -> None:
+    """Those that have had it now come before the others, but they are not looked at twice."""
+    await chooses(pool, AGENT, T.REPLIED, email="daily")
+    await pool.execute(
+        "insert into notifications (person_id, kind, type, at, subject) "
+        "select $1, 'a test', 'replied', $2, n::text from generate_series(1, $3) n",
+        AGENT,
+        NOW,
+        AT_MOST + 10,
+    )
+    for _ in range(2):
+        await look(plans, AGENT)
+    await NotificationSettingsStore(pool).change(AGENT, Role.AGENT, {"digest_at": time(20)}, {})
+
+    await look(plans, AGENT)
+    looked = await look(plans, AGENT)
+
+    assert looked.next_at == NOW.replace(hour=20)
+    assert await plans.told(9) == []

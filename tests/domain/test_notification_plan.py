@@ -326,10 +326,22 @@ def test_what_is_urgent_comes_in_quiet_hours_if_it_may(
 def test_what_is_urgent_leaves_the_rest_behind() -> None:
     one = told(BOTH, **AFTERNOON)
     held = one.hears(T.REPLIED, 1)
+    one.passes(10 * MINUTE)
     urgent = one.hears(T.REPLIED, 2, priority=Priority.URGENT)
     one.passes(5 * HOUR)
-    assert one.mails == [(2 * MINUTE, "ticket", (urgent,)), (3 * HOUR, "ticket", (held,))]
-    assert one.pushes == [(NOTHING, "ticket", (urgent,)), (3 * HOUR, "ticket", (held,))]
+    assert one.mails == [(12 * MINUTE, "ticket", (urgent,)), (3 * HOUR, "ticket", (held,))]
+    assert one.pushes == [(10 * MINUTE, "ticket", (urgent,)), (3 * HOUR, "ticket", (held,))]
+
+
+def test_a_push_that_goes_holds_back_what_quiet_hours_hold_for_less() -> None:
+    one = told(PUSH_NOW, quiet_from=time(11), quiet_until=time(12, 1))
+    held, urgent = one.is_told(T.REPLIED, 1), one.is_told(T.REPLIED, 2, priority=Priority.URGENT)
+    one.looks()
+    assert one.trace(held, PUSH) == ["waits bundling until 0:02:00"]
+    assert one.looks().decisions == ()
+
+    one.passes(HOUR)
+    assert one.pushes == [(NOTHING, "ticket", (urgent,)), (2 * MINUTE, "ticket", (held,))]
 
 
 # As things are when it would be sent.
