@@ -26,6 +26,7 @@ async def test_an_event_becomes_a_delivery_to_every_webhook_that_hears_of_it(sto
     support = await a_webhook(pool, teams=frozenset({"support"}), events=frozenset({"ticket.opened"}))
     inside = await a_webhook(pool, include_internal=True, events=frozenset({"ticket.noted"}))
     disabled = await a_webhook(pool, is_enabled=False)
+    await all_taken(pool)  # what other tests left in the log, more perhaps than is taken at once
 
     here = await stored_ticket(store, team="support")
     there = await stored_ticket(store, team="billing")
