@@ -26,6 +26,7 @@ from database.pool import UNAVAILABLE
 from domain.access import (
     HasAudience,
     Reader,
+    TicketScope,
     check_permission,
     may_see_internal,
     may_see_presence,
@@ -42,8 +43,9 @@ SEND_SECONDS = 15.0
 """A client that has not read a piece for so long is too slow."""
 FAREWELL_SECONDS = 5.0
 """In which a stream that ends has to be over; then its connection is dropped."""
-TURN_SECONDS = 0.05
-"""So long frames are queued without letting anybody send. What is queued together is sent together, which is cheap."""
+TURN_SECONDS = 0.2
+"""So long at most frames are queued without letting anybody send. What is queued together is sent together, and only so
+does a process keep up that has to tell thousands of everything."""
 PERSON_CHANGED = "person.changed"
 OPERATION = "stream_events"
 log = logging.getLogger(__name__)
@@ -58,8 +60,9 @@ def _may_listen(reader: Reader) -> bool:
     return True
 
 
-def may_see(reader: Reader, event: EventRecord) -> bool:
-    """Whether a read of what the event is about by this person, now, would show what the event tells."""
+def may_see(reader: Reader, event: EventRecord, scope: TicketScope | None = None) -> bool:
+    """Whether a read of what the event is about by this person, now, would show what the event tells. `scope`: theirs,
+    if it is at hand."""
     if event.topic == PRESENCE:
         return may_see_presence(reader)
     if event.topic == QUEUE:
@@ -69,12 +72,14 @@ def may_see(reader: Reader, event: EventRecord) -> bool:
     if event.ticket is None or event.requester_id is None:
         return False
     audience = cast(HasAudience, event)  # an event of a ticket has all of its ticket's audience
-    return may_see_internal(reader, audience) if event.internal else ticket_scope(reader).includes(audience)
+    if event.internal:
+        return may_see_internal(reader, audience)
+    return (scope or ticket_scope(reader)).includes(audience)
 
 
 def is_for(subscriber: Subscriber, event: EventRecord) -> bool:
     """Whether it is asked for, and one that a read by the same person would show."""
-    return subscriber.asks_for(event) and may_see(subscriber.reader, event)
+    return subscriber.asks_for(event) and may_see(subscriber.reader, event, subscriber.scope)
 
 
 class Feed:
@@ -167,7 +172,7 @@ class Feed:
         if principal is None or not principal.is_good(datetime.now(UTC)) or not _may_listen(principal.reader):
             self.end(subscriber, "signed out")
         elif principal.reader != subscriber.reader:
-            subscriber.reader = principal.reader
+            subscriber.take_rights(principal.reader)
             if subscriber in self._joined:
                 self._joined.put(subscriber)
 

@@ -7,6 +7,7 @@ from typing import Literal
 from api.event_stream_response import Line
 from database.credentials import Principal
 from database.events import EventRecord, StreamCursor
+from domain.access import Reader, ticket_scope
 from domain.ids import TicketNumber
 
 MAX_FRAMES = 256
@@ -25,11 +26,11 @@ class Subscriber:
 
     __slots__ = (
         "_bytes", "_frames", "_news", "after", "credential", "end_reason", "is_live", "left_at", "line", "reader",
-        "ticket", "topics",
+        "scope", "ticket", "topics",
     )  # fmt: skip
 
     def __init__(self, principal: Principal, topics: frozenset[str], ticket: TicketNumber | None, line: Line) -> None:
-        self.reader = principal.reader
+        self.take_rights(principal.reader)
         self.credential = principal.credential
         self.topics = topics
         """Empty: all."""
@@ -45,6 +46,11 @@ class Subscriber:
         self._frames: deque[bytes] = deque()
         self._bytes = 0
         self._news: asyncio.Future[None] | None = None
+
+    def take_rights(self, reader: Reader) -> None:
+        """From now on the person is this reader."""
+        self.reader = reader
+        self.scope = ticket_scope(reader)
 
     def asks_for(self, event: EventRecord) -> bool:
         """Whether it is of the wanted topics and ticket, and not yet read; of a stream that is to end, nothing is."""
