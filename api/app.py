@@ -35,6 +35,7 @@ from api import (
     privacy,
     public_keys,
     push_subscriptions,
+    reports,
     second_factor,
     service_accounts,
     sessions,
@@ -110,6 +111,7 @@ from database.person_export import PersonExport
 from database.pool import open_pool
 from database.push_subscriptions import PushSubscriptionStore
 from database.refresh_tokens import RefreshTokenStore
+from database.reports import Reports
 from database.retention import RetentionStore
 from database.rotas import RotaStore
 from database.second_factors import SecondFactorStore
@@ -220,6 +222,7 @@ async def build_desk(settings: Settings, providers: Iterable[ProviderSettings]) 
         sla_calendars=SlaCalendarStore(pool),
         sla_policies=SlaPolicyStore(pool),
         figures=SlaFigures(pool),
+        reports=Reports(pool),
         forecasts=ForecastStore(pool),
         shifts=ShiftStore(pool),
         shift_plans=ShiftPlanner(pool),
@@ -328,7 +331,7 @@ def create_app(settings: Settings) -> FastAPI:
         agents, hand_over, teams, sla_ledger, sla_calendars, sla_policies, sla_rollouts, sla_figures, shift_rotas,
         shift_time_off, shift_requests, shift_coverage, shift_feeds, shifts, workload, workload_plans,
         workload_predictions, audit, stream, codec, notifications, notification_preferences, push_subscriptions,
-        unsubscribe, webhooks, webhook_deliveries,
+        unsubscribe, webhooks, webhook_deliveries, reports,
     ):  # fmt: skip
         api.include_router(part.router)
     api.include_router(attachments.router)

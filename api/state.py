@@ -38,6 +38,7 @@ from database.person_export import PersonExport
 from database.pool import Pool
 from database.push_subscriptions import PushSubscriptionStore
 from database.refresh_tokens import RefreshTokenStore
+from database.reports import Reports
 from database.retention import RetentionStore
 from database.rotas import RotaStore
 from database.service_accounts import ServiceAccountStore
@@ -88,6 +89,7 @@ class Desk:
     sla_calendars: SlaCalendarStore
     sla_policies: SlaPolicyStore
     figures: SlaFigures
+    reports: Reports
     forecasts: ForecastStore
     shifts: ShiftStore
     shift_plans: ShiftPlanner

@@ -4,12 +4,13 @@ import base64
 import json
 import re
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import asyncpg
 
 from database.events import STREAM_CURSOR, StreamCursor, cursor_of
 from database.pool import Pool
+from database.statement_arguments import Arguments
 from database.ticket_rows import RECORD_SELECT, TicketRecord, record_of
 from domain.access import TicketScope
 from domain.errors import InvalidError
@@ -63,17 +64,6 @@ class TicketPage(NamedTuple):
     stream_cursor: StreamCursor
 
 
-class _Arguments:
-    """Collects the values of a statement and hands out their places."""
-
-    def __init__(self) -> None:
-        self.values: list[Any] = []
-
-    def add(self, value: Any) -> str:
-        self.values.append(value)
-        return f"${len(self.values)}"
-
-
 class TicketLists:
     """Reads pages of tickets."""
 
@@ -87,7 +77,7 @@ class TicketLists:
 
         Raises InvalidError for a cursor that is none, or one of another sort.
         """
-        arguments = _Arguments()
+        arguments = Arguments()
         conditions = [_in_scope(scope, arguments), *_wanted(wanted, arguments)]
         column, cast = _SORT_COLUMNS[sort.removeprefix("-")]
         order, after = ("desc", "<") if sort.startswith("-") else ("asc", ">")
@@ -116,7 +106,7 @@ class TicketLists:
         return TicketPage(items, next_cursor, cursor_of(rows[0]["stream_cursor"]))
 
 
-def _in_scope(scope: TicketScope, arguments: _Arguments) -> str:
+def _in_scope(scope: TicketScope, arguments: Arguments) -> str:
     if scope.everything:
         return "true"
     person = arguments.add(scope.person)
@@ -131,7 +121,7 @@ def _in_scope(scope: TicketScope, arguments: _Arguments) -> str:
     return f"({mine} or t.assignee_id = {person} or t.team is null or t.team = any({teams}::text[]))"
 
 
-def _wanted(wanted: TicketFilter, arguments: _Arguments) -> list[str]:
+def _wanted(wanted: TicketFilter, arguments: Arguments) -> list[str]:
     conditions = [
         f"t.{column} = any({arguments.add(list(values))}::text[])"
         for column, values in (

@@ -1,5 +1,6 @@
 """The ticket store: opens, records and reads tickets. `open` and `record` are the only writers of a ticket row."""
 
+from collections.abc import Sequence
 from typing import Any, NoReturn, cast
 
 import asyncpg
@@ -171,6 +172,11 @@ class TicketStore:
         """One ticket as readers see it."""
         row = await self._pool.fetchrow(f"select {RECORD_SELECT} {RECORD_FROM} where t.number = $1", number)
         return None if row is None else record_of(row)
+
+    async def read_some(self, numbers: Sequence[TicketNumber]) -> list[TicketRecord]:
+        """These tickets, as far as there are any, in no order."""
+        rows = await self._pool.fetch(f"select {RECORD_SELECT} {RECORD_FROM} where t.number = any($1)", numbers)
+        return [record_of(row) for row in rows]
 
     async def standing(self, number: TicketNumber) -> tuple[Ticket, Audience] | None:
         """How a ticket stands and whom it concerns, without wording and names: what a command is checked by."""

@@ -80,3 +80,48 @@ def _begin(day: date, zone: Zone) -> datetime:
     """The instant at which a date begins: the first midnight when the clocks show it twice, and when they skip it, the
     moment of the skip."""
     return datetime(day.year, day.month, day.day, tzinfo=time_zone(zone)).astimezone(UTC)
+
+
+def period_before(period: Period, zone: Zone) -> Period:
+    """The period that ends where this one begins and has as many days of the zone, or as many months where both ends
+    are the first moments of months."""
+    since, until = (end.astimezone(time_zone(zone)) for end in period)
+    if all(end == _begin(end.date().replace(day=1), zone) for end in period):
+        months = (until.year - since.year) * 12 + until.month - since.month
+        month = since.year * 12 + since.month - 1 - months
+        return Period(_begin(date(month // 12, month % 12 + 1, 1), zone), period.since)
+    wall = until.replace(tzinfo=None) - since.replace(tzinfo=None)
+    start = (since.replace(tzinfo=None) - wall).replace(tzinfo=time_zone(zone)).astimezone(UTC)
+    return Period(min(start, period.since - timedelta(seconds=1)), period.since)
+
+
+class ZoneOffset(NamedTuple):
+    """From `since` on, a zone's clocks are ahead of UTC by `offset`."""
+
+    since: datetime
+    offset: timedelta
+
+
+def offsets_of(period: Period, zone: Zone) -> list[ZoneOffset]:
+    """How a zone's clocks run in a period: the offset that it begins with, and each change of it."""
+    here = time_zone(zone)
+
+    def offset_at(moment: datetime) -> timedelta:
+        return moment.astimezone(here).utcoffset() or timedelta()
+
+    offsets = [ZoneOffset(period.since, offset_at(period.since))]
+    moment = period.since
+    while moment < period.until:
+        following = min(moment + timedelta(days=1), period.until)
+        if offset_at(following) != offsets[-1].offset:
+            unchanged, changed = moment, following
+            while changed - unchanged > timedelta(seconds=1):
+                middle = unchanged + (changed - unchanged) / 2
+                if offset_at(middle) == offsets[-1].offset:
+                    unchanged = middle
+                else:
+                    changed = middle
+            at = changed.replace(microsecond=0)
+            offsets.append(ZoneOffset(at, offset_at(at)))
+        moment = following
+    return offsets

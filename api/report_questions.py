@@ -1,0 +1,85 @@
+"""What a request for a report asks for, and whether its reader may."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal, NamedTuple
+from urllib.parse import urlencode
+from uuid import UUID
+
+from fastapi import Depends, Query, Request
+
+from api.requests import AsReader, InDesk
+from database.reports import Question
+from domain.access import teams_with_figures
+from domain.business_calendar import Zone
+from domain.errors import ForbiddenError
+from domain.ids import PersonId
+from domain.period import MAX_PIECES, IntervalKind, asked_period, pieces_of
+from domain.report import Comparison, Dimension, ReportFilter
+from domain.ticket import Priority, Slug
+from domain.ticket_commands import Moment
+from domain.ticket_facts import Channel
+
+DRILL_DOWN = "/api/reports/drill-down"
+
+
+class AskedReport(NamedTuple):
+    """A question, and the address of the tickets behind its numbers."""
+
+    question: Question
+    drill_down: str
+
+
+async def asked_filter(
+    desk: InDesk,
+    reader: AsReader,
+    team: Annotated[list[Slug], Query()] = [],
+    priority: Annotated[list[Priority], Query()] = [],
+    category: Annotated[list[Slug], Query()] = [],
+    channel: Annotated[list[Channel], Query()] = [],
+    agent: Annotated[list[UUID | Literal["me", "none"]], Query(description="Ids, `me` or `none`.")] = [],
+) -> ReportFilter:
+    """Raises ForbiddenError for requesters and for teams that are not the reader's, UnknownReferenceError for what
+    does not exist."""
+    within = teams_with_figures(reader)
+    people = [reader.id if one == "me" else PersonId(one) for one in agent if isinstance(one, UUID) or one == "me"]
+    wanted = ReportFilter(team, priority, category, channel, people, "none" in agent, within)
+    await desk.reports.check_known(wanted)
+    if within is not None and not within.issuperset(team):
+        raise ForbiddenError("You see the figures of your own teams.")
+    return wanted
+
+
+async def asked_report(
+    request: Request,
+    wanted: Annotated[ReportFilter, Depends(asked_filter)],
+    since: Annotated[
+        Moment | None, Query(alias="from", description="From this moment on; without it, thirty days before `to`.")
+    ] = None,
+    until: Annotated[Moment | None, Query(alias="to", description="Before this moment; without it, until now.")] = None,
+    zone: Annotated[Zone, Query(description="Whose days and hours: an IANA time zone.")] = "UTC",
+    group_by: Annotated[Dimension | None, Query()] = None,
+    interval: Annotated[IntervalKind | None, Query(description=f"Piece by piece, at most {MAX_PIECES}.")] = None,
+    compare: Annotated[Comparison, Query(description="With the period of the same length before it.")] = "none",
+) -> AskedReport:
+    """Raises InvalidError for a period that is none."""
+    now = datetime.now(UTC)
+    period = asked_period(since, until, now)
+    question = Question(
+        period=period,
+        now=now,
+        wanted=wanted,
+        group_by=group_by,
+        pieces=() if interval is None else pieces_of(period, interval, zone),
+        zone=zone,
+        compare=compare == "previous",
+    )
+    narrowed = [
+        (name, value)
+        for name, value in request.query_params.multi_items()
+        if name in ("team", "priority", "category", "channel", "agent", "zone", "group_by")
+    ]
+    ends = [(name, end.isoformat()) for name, end in zip(("from", "to"), period, strict=True)]
+    return AskedReport(question, f"{DRILL_DOWN}?{urlencode([*ends, *narrowed])}{{&figure,key}}")
+
+
+AsAskedReport = Annotated[AskedReport, Depends(asked_report)]

@@ -1,0 +1,97 @@
+"""Reports: the figures of a period, and the tickets behind each of them. `docs/metrics.md` defines every figure."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from api.report_models import ReportOut, spoken_report
+from api.report_questions import AsAskedReport, AskedReport
+from api.requests import AsReader, InDesk
+from api.state import Desk
+from database.report_catalogue import FIGURES, REPORTS
+from domain.access import ticket_scope
+from domain.errors import InvalidError
+from domain.ids import TicketNumber
+from domain.report import NONE
+from domain.ticket import Priority, Slug, Status
+
+router = APIRouter(prefix="/reports", tags=["reports"])
+
+
+class CountedTicketOut(BaseModel):
+    """A row that a number counts. What the ticket is now is told to those who may see it, and is null to others."""
+
+    number: int
+    at: datetime | None = Field(description="The moment at which it counts.")
+    value: float | None = Field(description="What it counts with: seconds, a score; null: only that it is there.")
+    title: str | None
+    status: Status | None
+    priority: Priority | None
+    team: Slug | None
+
+
+class DrillDownOut(BaseModel):
+    """The tickets behind a number, the newest first. One that counts several times stands there as often."""
+
+    figure: str
+    items: list[CountedTicketOut]
+    next_cursor: str | None
+
+
+async def report(desk: Desk, name: str, asked: AskedReport) -> ReportOut:
+    """A report by its name. Raises InvalidError for a dimension that none of its figures knows."""
+    figures, group_by = REPORTS[name], asked.question.group_by
+    if group_by is not None and not any(one.population.knows(group_by) for one in figures):
+        raise InvalidError(f"No figure of this report is known by {group_by}.")
+    return spoken_report(name, figures, await desk.reports.ask(figures, asked.question), asked.drill_down)
+
+
+@router.get("/tickets")
+async def report_tickets(desk: InDesk, asked: AsAskedReport) -> ReportOut:
+    """How many tickets came, how soon they were answered and resolved, and how smoothly."""
+    return await report(desk, "tickets", asked)
+
+
+@router.get("/drill-down")
+async def drill_down(
+    desk: InDesk,
+    reader: AsReader,
+    asked: AsAskedReport,
+    figure: Annotated[str, Query(max_length=60, description="The name of a figure of any report.")],
+    key: Annotated[str | None, Query(max_length=60, description="Of a group; `none` for that of none.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[int | None, Query(ge=1, le=2**53)] = None,
+) -> DrillDownOut:
+    """The tickets behind a number: chosen by the same words as those that it counts."""
+    if figure not in FIGURES:
+        raise InvalidError(f"There is no figure {figure}.")
+    if key is not None and asked.question.group_by is None:
+        raise InvalidError("A key takes the `group_by` that it is of.")
+    after = None if cursor is None else TicketNumber(cursor)
+    counted = await desk.reports.tickets_of(
+        FIGURES[figure],
+        asked.question,
+        None if key == NONE else key,
+        has_key=key is not None,
+        after=after,
+        limit=limit,
+    )
+    numbers = list(dict.fromkeys(row.number for row in counted))
+    scope = ticket_scope(reader)
+    seen = {one.number: one for one in await desk.tickets.read_some(numbers) if scope.includes(one)}
+    items = [
+        CountedTicketOut(
+            number=row.number,
+            at=row.at,
+            value=row.value,
+            title=ticket.title if ticket else None,
+            status=ticket.status if ticket else None,
+            priority=ticket.priority if ticket else None,
+            team=ticket.team if ticket else None,
+        )
+        for row in counted
+        for ticket in [seen.get(row.number)]
+    ]
+    return DrillDownOut(figure=figure, items=items, next_cursor=str(numbers[-1]) if len(numbers) == limit else None)

@@ -1,0 +1,336 @@
+"""Answers what is asked of figures: of a period, whole, by groups and by pieces, and beside the period before.
+
+The one place that turns figures into statements. Cards, tables, charts, exports and mails ask here, and so does the
+list of tickets behind a number: its rows are chosen by the same words as those that are counted. Each answer is of one
+snapshot, and a population is read once for all figures that count it.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import asyncpg
+
+from database.pool import PATIENT_SECONDS, Connection, Pool
+from database.report_figure import Figure, Population
+from database.statement_arguments import Arguments
+from domain.errors import InvalidError, UnknownReferenceError
+from domain.ids import TicketNumber
+from domain.period import Period, Piece, offsets_of, period_before
+from domain.report import Dimension, ReportFilter, Spread, Value
+
+_NAMES: dict[Dimension, str] = {
+    Dimension.TEAM: "select slug, name from teams where slug = any($1) order by name, slug",
+    Dimension.PRIORITY: "select p, p from unnest(array['urgent', 'high', 'normal', 'low']) p where p = any($1)",
+    Dimension.CATEGORY: "select slug, name from categories where slug = any($1) order by name, slug",
+    Dimension.CHANNEL: "select c, c from unnest(array['self_service', 'desk', 'integration']) c where c = any($1)",
+    Dimension.AGENT: "select id::text, name from people where id::text = any($1) order by name, id",
+    Dimension.POLICY: "select id::text, name from sla_policies where id::text = any($1) order by place, id",
+    Dimension.LEVEL: "select n::text, n::text from generate_series(0, 99) n where n::text = any($1) order by n",
+    Dimension.SCORE: "select n::text, n::text from generate_series(1, 5) n where n::text = any($1) order by n",
+    Dimension.HOUR_OF_WEEK: "select n::text, n::text from generate_series(0, 167) n where n::text = any($1) order by n",
+}
+"""The names of groups, in the order in which groups are given."""
+_UNKNOWN = """
+select 'team' as kind, one from unnest($1::text[]) one where not exists (select from teams where slug = one)
+union all
+select 'category', one from unnest($2::text[]) one where not exists (select from categories where slug = one)
+union all
+select 'agent', one::text from unnest($3::uuid[]) one where not exists (select from people where id = one)
+limit 1
+"""
+_KNOWS_NOT = "null::text"
+
+
+class Question(NamedTuple):
+    """What is asked: of a period, as of `now`. `pieces` are parts of the period, in their order; `compare`: the period
+    before is wanted too. Hours of the week are those of `zone`."""
+
+    period: Period
+    now: datetime
+    wanted: ReportFilter = ReportFilter()
+    group_by: Dimension | None = None
+    pieces: Sequence[Piece] = ()
+    zone: str = "UTC"
+    compare: bool = False
+
+
+Values = Mapping[str, Value]
+"""Figures by name."""
+
+
+class Group(NamedTuple):
+    """The figures of one team, priority, ...; `key` None: of none."""
+
+    key: str | None
+    name: str | None
+    values: Values
+    previous: Values | None
+
+
+class PieceValues(NamedTuple):
+    """The figures of a piece of the period."""
+
+    piece: Piece
+    values: Values
+
+
+class Answer(NamedTuple):
+    """The figures that were asked for. `previous_period` and `previous`: None unless compared."""
+
+    question: Question
+    values: Values
+    previous_period: Period | None
+    previous: Values | None
+    groups: list[Group]
+    pieces: list[PieceValues]
+
+
+class Counted(NamedTuple):
+    """A row that a figure counts: its ticket, when it counts, and with what (None: only that it is there)."""
+
+    number: TicketNumber
+    at: datetime | None
+    value: float | None
+
+
+class _Found(NamedTuple):
+    """The values of one period: of all, by group, by piece (from 1 on)."""
+
+    whole: dict[str, Value]
+    groups: dict[str | None, dict[str, Value]]
+    pieces: dict[int, dict[str, Value]]
+
+
+class Reports:
+    """Reads figures."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def check_known(self, wanted: ReportFilter) -> None:
+        """Raises UnknownReferenceError for a team, category or person that does not exist."""
+        row = await self._pool.fetchrow(_UNKNOWN, list(wanted.team), list(wanted.category), list(wanted.agent))
+        if row is not None:
+            raise UnknownReferenceError(f"There is no {row['kind']} {row['one']}.")
+
+    async def ask(self, figures: Sequence[Figure], question: Question) -> Answer:
+        """The figures of a period."""
+        before = period_before(question.period, question.zone) if question.compare else None
+        async with self._snapshot() as connection:
+            found = await _read(connection, figures, question)
+            previous = (
+                None
+                if before is None
+                else await _read(connection, figures, question._replace(period=before, pieces=()))
+            )
+            keys = found.groups.keys() | (previous.groups.keys() if previous else set())
+            names = await _names(connection, question.group_by, keys)
+        nothing = _nothing(figures, question)
+        return Answer(
+            question,
+            found.whole,
+            before,
+            None if previous is None else previous.whole,
+            [
+                Group(
+                    key,
+                    name,
+                    nothing | found.groups.get(key, {}),
+                    None if previous is None else nothing | previous.groups.get(key, {}),
+                )
+                for key, name in names.items()
+            ],
+            [
+                PieceValues(piece, nothing | found.pieces.get(place, {}))
+                for place, piece in enumerate(question.pieces, start=1)
+            ],
+        )
+
+    async def tickets_of(
+        self,
+        figure: Figure,
+        question: Question,
+        key: str | None = None,
+        *,
+        has_key: bool = False,
+        after: TicketNumber | None = None,
+        limit: int = 50,
+    ) -> list[Counted]:
+        """The rows that a figure counts, by their tickets, the newest ticket first; `after` goes on behind a ticket.
+
+        `has_key`: only those of the group `key` (None: of none) of the question's dimension. A ticket stands in it as
+        often as it counts; all rows of a ticket are in one answer, so that there may be more than `limit`. Raises
+        InvalidError for a figure that rests on no tickets, or does not know the dimension.
+        """
+        async with self._snapshot() as connection:
+            rows = await connection.fetch(
+                *_rows_statement(figure, question, key, has_key, after, limit), timeout=PATIENT_SECONDS
+            )
+        return [Counted(*row) for row in rows]
+
+    @asynccontextmanager
+    async def _snapshot(self) -> AsyncIterator[Connection]:
+        async with (
+            self._pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            yield connection
+
+
+async def _read(connection: Connection, figures: Sequence[Figure], question: Question) -> _Found:
+    found = _Found({figure.name: None for figure in figures}, {}, {})
+    for those in _by_population(figures):
+        population = those[0].population
+        if not _knows(population, question.wanted):
+            continue
+        for row in await connection.fetch(*_statement(population, those, question), timeout=PATIENT_SECONDS):
+            is_by_key, is_by_piece, key, piece, *values = row
+            if is_by_piece:
+                place = found.pieces.setdefault(piece, {})
+            elif is_by_key:
+                place = found.groups.setdefault(key, {})
+            else:
+                place = found.whole
+            place |= {figure.name: _value(figure, value) for figure, value in zip(those, values, strict=True)}
+    return found
+
+
+def _by_population(figures: Iterable[Figure]) -> Iterable[list[Figure]]:
+    these: dict[str, list[Figure]] = {}
+    for figure in figures:
+        these.setdefault(figure.population.name, []).append(figure)
+    return these.values()
+
+
+def _value(figure: Figure, value: Any) -> Value:
+    if not figure.is_spread:
+        return value if value is None or isinstance(value, int) else float(value)
+    return None if value is None or not value[0] else Spread(int(value[0]), *(float(one) for one in value[1:]))
+
+
+def _nothing(figures: Sequence[Figure], question: Question) -> dict[str, Value]:
+    """What a group or a piece has that no row is in: a count of nothing is 0, all else is None."""
+    return {
+        figure.name: 0 if figure.adds_up and _knows(figure.population, question.wanted, question.group_by) else None
+        for figure in figures
+    }
+
+
+def _knows(population: Population, wanted: ReportFilter, group_by: Dimension | None = None) -> bool:
+    """Whether the population has the dimensions that are narrowed, and the one that is grouped by."""
+    narrowed = {
+        Dimension.TEAM: bool(wanted.team) or wanted.within is not None,
+        Dimension.PRIORITY: bool(wanted.priority),
+        Dimension.CATEGORY: bool(wanted.category),
+        Dimension.CHANNEL: bool(wanted.channel),
+        Dimension.AGENT: bool(wanted.agent) or wanted.no_agent,
+    }
+    asked = {dimension for dimension, is_narrowed in narrowed.items() if is_narrowed}
+    if group_by is not None:
+        asked.add(group_by)
+    return all(population.knows(dimension) for dimension in asked)
+
+
+def _statement(population: Population, figures: Sequence[Figure], question: Question) -> tuple[Any, ...]:
+    """The figures of one population: of all, by group, and by piece."""
+    arguments = Arguments()
+    key = _key(population, question, arguments)
+    piece, sets = "null::int", ["()"]
+    if key != _KNOWS_NOT:
+        sets.append("(key)")
+    if question.pieces and population.at:
+        starts = arguments.add([one.since for one in question.pieces])
+        piece = f"width_bucket({population.at}, {starts}::timestamptz[])"
+        sets.append("(piece)")
+    is_by_key = "grouping(key) = 0" if "(key)" in sets else "false"
+    is_by_piece = "grouping(piece) = 0" if "(piece)" in sets else "false"
+    expressions = ", ".join(figure.expression for figure in figures)
+    statement = f"""
+        select {is_by_key}, {is_by_piece}, {"key" if "(key)" in sets else "null"},
+            {"piece" if "(piece)" in sets else "null"}, {expressions}
+        from (select {key} as key, {piece} as piece, counted.* {_from(population, question, arguments)}) counted
+        group by grouping sets ({", ".join(sets)})
+    """
+    return statement, *arguments.values
+
+
+def _rows_statement(
+    figure: Figure, question: Question, key: str | None, has_key: bool, after: TicketNumber | None, limit: int
+) -> tuple[Any, ...]:
+    """The rows that a figure counts, by ticket."""
+    population, arguments = figure.population, Arguments()
+    if not population.ticket:
+        raise InvalidError(f"{figure.name} does not rest on tickets.")
+    group_by = question.group_by if has_key else None
+    if not _knows(population, question.wanted, group_by):
+        raise InvalidError(f"{figure.name} knows nothing of what it was asked for.")
+    ticket, at, value = population.ticket, population.at or "null::timestamptz", figure.value or "null"
+    conditions = [figure.of]
+    if has_key:
+        conditions.append(f"{_key(population, question, arguments)} is not distinct from {arguments.add(key)}::text")
+    rows = f"""
+        select {ticket} as ticket, {at} as at, ({value})::float8 as value {_from(population, question, arguments)}
+            and {" and ".join(f"({one})" for one in conditions)}
+    """
+    before = "" if after is None else f"where ticket < {arguments.add(after)}"
+    page = f"select distinct ticket from counted {before} order by ticket desc limit {arguments.add(limit)}"
+    statement = f"""
+        with counted as ({rows})
+        select ticket, at, value from counted where ticket in ({page}) order by ticket desc, at desc
+    """
+    return statement, *arguments.values
+
+
+def _key(population: Population, question: Question, arguments: Arguments) -> str:
+    """SQL: the key of a row's group, as text; `_KNOWS_NOT` when it has none."""
+    if question.group_by is None or not population.knows(question.group_by):
+        return _KNOWS_NOT
+    if question.group_by is not Dimension.HOUR_OF_WEEK:
+        return f"({population.places[question.group_by]})::text"
+    offsets = offsets_of(question.period, question.zone)
+    since = arguments.add([one.since for one in offsets])
+    ahead = arguments.add([one.offset for one in offsets])
+    place = f"greatest(width_bucket({population.at}, {since}::timestamptz[]), 1)"
+    local = f"({population.at} at time zone 'UTC' + ({ahead}::interval[])[{place}])"
+    return f"((extract(isodow from {local}) - 1) * 24 + extract(hour from {local}))::int::text"
+
+
+def _from(population: Population, question: Question, arguments: Arguments) -> str:
+    """SQL: the population's rows of the period, narrowed."""
+    since, until = (f"{arguments.add(end)}::timestamptz" for end in question.period)
+    conditions = [f"({population.condition})"]
+    if population.at:
+        conditions.append(f"{population.at} >= {since} and {population.at} < {until}")
+    now = f"{arguments.add(question.now)}::timestamptz"
+    conditions.append(f"{since} <= {until} and {now} is not null")  # every value that is handed over is named
+    wanted = question.wanted
+    for dimension, values, type in (
+        (Dimension.TEAM, wanted.team, "text"),
+        (Dimension.PRIORITY, wanted.priority, "text"),
+        (Dimension.CATEGORY, wanted.category, "text"),
+        (Dimension.CHANNEL, wanted.channel, "text"),
+    ):
+        if values:
+            conditions.append(f"{population.places[dimension]} = any({arguments.add(list(values))}::{type}[])")
+    if wanted.within is not None:
+        conditions.append(f"{population.places[Dimension.TEAM]} = any({arguments.add(sorted(wanted.within))}::text[])")
+    if wanted.agent or wanted.no_agent:
+        agent = population.places[Dimension.AGENT]
+        nobody = f" or {agent} is null" if wanted.no_agent else ""
+        conditions.append(f"({agent} = any({arguments.add(list(wanted.agent))}::uuid[]){nobody})")
+    rows = population.rows.format(since=since, until=until, now=now)
+    return f"from {rows} counted where {' and '.join(conditions)}"
+
+
+async def _names(
+    connection: Connection, group_by: Dimension | None, keys: Iterable[str | None]
+) -> dict[str | None, str | None]:
+    """The groups in their order, with their names; what is of none comes last."""
+    if group_by is None:
+        return {}
+    known = [key for key in keys if key is not None]
+    rows: list[asyncpg.Record] = await connection.fetch(_NAMES[group_by], known, timeout=PATIENT_SECONDS)
+    names: dict[str | None, str | None] = {row[0]: row[1] for row in rows}
+    return names | dict.fromkeys(key for key in keys if key not in names)
