@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from database.report_figure import Figure
 from database.reports import Answer, Values
-from domain.report import Dimension, Spread, Unit, Value
+from domain.report import Dimension, Spread, Unit, Value, change
 
 
 class SpreadValueOut(BaseModel):
@@ -120,16 +120,6 @@ def _compared(values: Values, previous: Values | None) -> dict[str, object]:
         "previous": None if previous is None else _spoken(previous),
         "change": None if previous is None else {name: change(one, previous[name]) for name, one in values.items()},
     }
-
-
-def change(value: Value, previous: Value) -> float | None:
-    """By how much of the previous value it changed."""
-    now, before = _measured(value), _measured(previous)
-    return None if now is None or not before else (now - before) / before
-
-
-def _measured(value: Value) -> float | None:
-    return value.median if isinstance(value, Spread) else value
 
 
 def _spoken(values: Values) -> dict[str, FigureValue]:

@@ -60,6 +60,13 @@ Value = int | float | Spread | None
 Comparison = Literal["previous", "none"]
 
 
+def change(value: Value, previous: Value) -> float | None:
+    """By how much of the previous value it changed, a spread by its median; None without a previous one, or when that
+    is 0."""
+    now, before = (one.median if isinstance(one, Spread) else one for one in (value, previous))
+    return None if now is None or not before else (now - before) / before
+
+
 class ReportFilter(NamedTuple):
     """Which rows count; empty means all. `within` are the only teams whose rows may be counted (None: any).
 
