@@ -15,6 +15,7 @@ from domain.access import ticket_scope
 from domain.errors import InvalidError
 from domain.ids import TicketNumber
 from domain.report import NONE
+from domain.sla_clock import Audience
 from domain.ticket import Priority, Slug, Status
 
 router = APIRouter(prefix="/reports", tags=["reports"])
@@ -52,6 +53,18 @@ async def report(desk: Desk, name: str, asked: AskedReport) -> ReportOut:
 async def report_tickets(desk: InDesk, asked: AsAskedReport) -> ReportOut:
     """How many tickets came, how soon they were answered and resolved, and how smoothly."""
     return await report(desk, "tickets", asked)
+
+
+@router.get("/sla")
+async def report_sla(
+    desk: InDesk,
+    asked: AsAskedReport,
+    audience: Annotated[
+        Audience, Query(description="The promise to the customer, or the teams' own goals.")
+    ] = "customer",
+) -> ReportOut:
+    """How the promises were kept: the same numbers as `/api/sla/metrics` and `/api/sla/trends` give."""
+    return await report(desk, "sla" if audience == "customer" else "team_sla", asked)
 
 
 @router.get("/drill-down")

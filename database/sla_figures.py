@@ -7,8 +7,9 @@ Clocks that are not decided are counted apart, by where their tickets are now. `
 figure.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 import asyncpg
@@ -121,16 +122,39 @@ class Metrics(NamedTuple):
 _CIRCUMSTANCES = "c.team, c.priority, c.category, c.assignee_id"
 _CIRCUMSTANCES_NOW = "t.team, t.priority, t.category, t.assignee_id"
 _DECIDED = f"""
-    select c.audience, c.target, {_CIRCUMSTANCES}, c.policy_version, c.phase, c.started_at, c.used_seconds,
-        c.breached_at, c.ended_at, c.decided_at
+    select c.ticket_number, c.audience, c.target, {_CIRCUMSTANCES}, c.policy_version, c.phase, c.started_at,
+        c.used_seconds, c.breached_at, c.ended_at, c.decided_at
     from sla_clocks c where c.decided_at is not null
     union all
-    select c.audience, c.target, {_CIRCUMSTANCES_NOW}, c.policy_version, c.phase, c.started_at, c.used_seconds,
-        c.due_at, c.ended_at, c.due_at
+    select c.ticket_number, c.audience, c.target, {_CIRCUMSTANCES_NOW}, c.policy_version, c.phase, c.started_at,
+        c.used_seconds, c.due_at, c.ended_at, c.due_at
     from sla_clocks c join tickets t on t.number = c.ticket_number
-    where c.ended_at is null and c.decided_at is null and c.phase = 'running' and c.due_at <= $9::timestamptz
+    where c.ended_at is null and c.decided_at is null and c.phase = 'running' and c.due_at <= {{now}}
 """
 """The clocks that are decided, and those whose breach only waits to be recorded."""
+DECIDED_CLOCKS = f"""
+    select decided.ticket_number, decided.audience, decided.target, decided.team, decided.priority, decided.category,
+        decided.assignee_id, decided.policy_version, decided.phase, decided.breached_at, decided.ended_at,
+        decided.decided_at,
+        case when decided.phase = 'met' then decided.used_seconds end as used,
+        case when decided.phase = 'met' then extract(epoch from decided.ended_at - decided.started_at)::float8 end
+            as wall,
+        extract(epoch from coalesce(decided.ended_at, {{now}}) - decided.breached_at)::float8 as past_due
+    from ({_DECIDED}) decided
+"""
+"""SQL: the decided clocks with their times, in seconds. `{now}` is the moment of asking, an argument. Whatever counts
+decided clocks counts these."""
+COUNTED_AS: Mapping[str, str] = MappingProxyType(
+    {
+        "met_in_time": "breached_at is null and phase = 'met'",
+        "breached": "breached_at is not null",
+        "met_late": "breached_at is not null and phase = 'met'",
+        "still_open": "breached_at is not null and ended_at is null",
+        "cancelled": "breached_at is null and phase = 'cancelled'",
+    }
+)
+"""SQL: which of the decided clocks a count of `Counts` counts."""
+_NOW = "$9::timestamptz"
 _OPEN = f"""
     select c.audience, c.target, {_CIRCUMSTANCES_NOW}, c.policy_version, c.phase, c.started_at, c.warned,
         c.decided_at is not null or (c.phase = 'running' and c.due_at <= $9::timestamptz) as is_overdue
@@ -176,18 +200,11 @@ def _decided_statement(key: str, grouping: str) -> str:
     is_whole = "grouping(key) = 1" if grouping == _WHOLE_AND_GROUPS else str(grouping == _WHOLE).lower()
     return f"""
 select {"null" if grouping == _WHOLE else "key"} as key, {is_whole} as is_whole, target,
-    count(*) filter (where breached_at is null and phase = 'met') as met_in_time,
-    count(*) filter (where breached_at is not null) as breached,
-    count(*) filter (where breached_at is not null and phase = 'met') as met_late,
-    count(*) filter (where breached_at is not null and ended_at is null) as still_open,
-    count(*) filter (where breached_at is null and phase = 'cancelled') as cancelled,
+    {", ".join(f"count(*) filter (where {condition}) as {name}" for name, condition in COUNTED_AS.items())},
     {_spread("used")}, {_spread("wall")}, {_spread("past_due")}
 from (
-    select {key} as key, target, phase, breached_at, ended_at,
-        case when phase = 'met' then used_seconds end as used,
-        case when phase = 'met' then extract(epoch from ended_at - started_at)::float8 end as wall,
-        extract(epoch from coalesce(ended_at, $9::timestamptz) - breached_at)::float8 as past_due
-    from ({_DECIDED}) clock where {_CHOSEN} and decided_at >= $10 and decided_at < $11
+    select {key} as key, target, phase, breached_at, ended_at, used, wall, past_due
+    from ({DECIDED_CLOCKS.format(now=_NOW)}) clock where {_CHOSEN} and decided_at >= $10 and decided_at < $11
 ) clock group by {grouping}
 """
 

@@ -1,0 +1,132 @@
+"""Reports of how the desk kept its word, over HTTP: who sees them, what they say, and what is refused."""
+
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+import pytest
+
+from tests.api.desk_api import assert_problem, do, opened
+
+PATHS = ("/api/reports/sla",)
+
+
+@pytest.fixture
+async def ours(admin: httpx2.AsyncClient) -> str:
+    """A category of the test's own: the tickets of other tests count for nothing in it."""
+    slug = f"c-{uuid4().hex[:30]}"
+    answer = await admin.post("/api/categories", json={"slug": slug, "name": "Ours"})
+    assert answer.status_code == 201, answer.text
+    return slug
+
+
+async def report(client: httpx2.AsyncClient, name: str, **query: Any) -> dict[str, Any]:
+    answer = await client.get(f"/api/reports/{name}", params=query)
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    assert [one["name"] for one in body["figures"]] == list(body["total"]["values"])
+    return body
+
+
+async def drilled(client: httpx2.AsyncClient, spoken: dict[str, Any], figure: str, **query: str) -> list[int]:
+    """The numbers of the tickets behind a number of a report."""
+    address = spoken["drill_down"].removesuffix("{&figure,key}")
+    answer = await client.get(f"{address}&{httpx2.QueryParams({'figure': figure, **query})}")
+    assert answer.status_code == 200, answer.text
+    return [item["number"] for item in answer.json()["items"]]
+
+
+# Promises.
+
+
+async def answered(requester: httpx2.AsyncClient, agent: httpx2.AsyncClient, **fields: Any) -> int:
+    """A ticket that got its answer at once."""
+    number = int((await opened(requester, **fields))["number"])
+    await do(agent, number, "replies", {"body": "Have you tried turning it off and on again?"})
+    return number
+
+
+async def test_promises_are_told_as_the_sla_metrics_tell_them(
+    requester: httpx2.AsyncClient, agent: httpx2.AsyncClient, supervisor: httpx2.AsyncClient, ours: str
+) -> None:
+    numbers = [await answered(requester, agent, team="support", category=ours) for _ in range(2)]
+    await answered(requester, agent, category=ours)
+
+    spoken = await report(supervisor, "sla", category=ours, group_by="team", interval="day")
+    period = {"from": spoken["from"], "to": spoken["to"]}
+    metrics = (await supervisor.get("/api/sla/metrics", params={"category": ours, "group_by": "team", **period})).json()
+
+    values = spoken["total"]["values"]
+    assert (values["first_response_decided"], values["first_response_compliance"], values["sla_decided"]) == (3, 1, 3)
+    for target in metrics["targets"]:
+        for name in ("decided", "met_in_time", "breached", "met_late", "still_open", "cancelled", "compliance"):
+            assert values[f"{target['target']}_{name}"] == target[name], name
+    used = values["first_response_used"]
+    assert used["size"] == 3
+    assert used["median_seconds"] == pytest.approx(metrics["targets"][0]["used"]["median_seconds"])
+    decided = [(group["key"], group["values"]["sla_decided"]) for group in spoken["groups"]]
+    assert decided == [(group["key"], group["total"]["decided"]) for group in metrics["groups"]]
+    assert sum(piece["values"]["sla_met_in_time"] for piece in spoken["pieces"]) == 3
+    assert await drilled(supervisor, spoken, "first_response_met_in_time", key="support") == numbers[::-1]
+
+
+async def test_the_teams_own_goals_are_another_promise(
+    requester: httpx2.AsyncClient, agent: httpx2.AsyncClient, supervisor: httpx2.AsyncClient, ours: str
+) -> None:
+    await answered(requester, agent, team="support", category=ours)
+
+    spoken = await report(supervisor, "sla", category=ours, audience="team")
+
+    assert spoken["report"] == "team_sla"
+    assert spoken["total"]["values"]["team_first_response_decided"] == 0
+    assert spoken["total"]["values"]["team_first_response_compliance"] is None
+    assert "first_response_decided" not in spoken["total"]["values"]
+
+
+# Who sees what.
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_reports_are_the_desks(nobody: httpx2.AsyncClient, requester: httpx2.AsyncClient, path: str) -> None:
+    assert_problem(await nobody.get(path), 401)
+    assert_problem(await requester.get(path), 403, "forbidden")
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_another_teams_report_is_refused_and_not_empty(agent: httpx2.AsyncClient, path: str) -> None:
+    assert (await agent.get(path, params={"team": "support"})).status_code == 200
+    assert_problem(await agent.get(path, params={"team": "billing"}), 403, "forbidden")
+
+
+async def test_an_agent_sees_the_promises_of_their_teams(
+    requester: httpx2.AsyncClient,
+    agent: httpx2.AsyncClient,
+    billing_agent: httpx2.AsyncClient,
+    supervisor: httpx2.AsyncClient,
+    ours: str,
+) -> None:
+    await answered(requester, agent, team="support", category=ours)
+    await answered(requester, agent, category=ours)
+
+    for client, teams in ((agent, ["support"]), (billing_agent, []), (supervisor, ["support", None])):
+        spoken = await report(client, "sla", category=ours, group_by="team")
+        assert [group["key"] for group in spoken["groups"]] == teams
+        assert spoken["total"]["values"]["sla_decided"] == len(teams)
+
+
+# Bad input.
+
+BAD: dict[str, dict[str, Any]] = {
+    "an unknown audience": {"audience": "everybody"},
+    "an unknown group": {"group_by": "colour"},
+    "a group that no promise knows": {"group_by": "score"},
+    "an unknown team": {"team": "nowhere"},
+    "ends before it begins": {"from": "2030-01-02T00:00:00Z", "to": "2030-01-01T00:00:00Z"},
+    "too many pieces": {"from": "2021-01-01T00:00:00Z", "to": "2030-01-01T00:00:00Z", "interval": "week"},
+    "no zone": {"zone": ""},
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+async def test_what_no_report_can_be_made_of_is_refused(supervisor: httpx2.AsyncClient, kind: str) -> None:
+    assert_problem(await supervisor.get("/api/reports/sla", params=BAD[kind]), 422, "invalid", "unknown_reference")
