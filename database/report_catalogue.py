@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from database.queue_figures import OVERVIEW_FIGURES
 from database.report_figure import Figure
 from database.ticket_figures import TICKET_FIGURES
 
-REPORTS: Mapping[str, tuple[Figure, ...]] = MappingProxyType({"tickets": TICKET_FIGURES})
+REPORTS: Mapping[str, tuple[Figure, ...]] = MappingProxyType({"overview": OVERVIEW_FIGURES, "tickets": TICKET_FIGURES})
 """The figures of each report, in their order."""
 FIGURES: Mapping[str, Figure] = MappingProxyType({one.name: one for figures in REPORTS.values() for one in figures})
 """A name means the same figure wherever it stands; a test holds that."""

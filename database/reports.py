@@ -45,7 +45,8 @@ _KNOWS_NOT = "null::text"
 
 class Question(NamedTuple):
     """What is asked: of a period, as of `now`. `pieces` are parts of the period, in their order; `compare`: the period
-    before is wanted too. Hours of the week are those of `zone`."""
+    before is wanted too, or the one that `before` names. Hours of the week are those of `zone`. What stands for a
+    moment is told of the past moment `as_of`; None: of now."""
 
     period: Period
     now: datetime
@@ -54,6 +55,8 @@ class Question(NamedTuple):
     pieces: Sequence[Piece] = ()
     zone: str = "UTC"
     compare: bool = False
+    before: Period | None = None
+    as_of: datetime | None = None
 
 
 Values = Mapping[str, Value]
@@ -117,36 +120,8 @@ class Reports:
 
     async def ask(self, figures: Sequence[Figure], question: Question) -> Answer:
         """The figures of a period."""
-        before = period_before(question.period, question.zone) if question.compare else None
-        async with self._snapshot() as connection:
-            found = await _read(connection, figures, question)
-            previous = (
-                None
-                if before is None
-                else await _read(connection, figures, question._replace(period=before, pieces=()))
-            )
-            keys = found.groups.keys() | (previous.groups.keys() if previous else set())
-            names = await _names(connection, question.group_by, keys)
-        nothing = _nothing(figures, question)
-        return Answer(
-            question,
-            found.whole,
-            before,
-            None if previous is None else previous.whole,
-            [
-                Group(
-                    key,
-                    name,
-                    nothing | found.groups.get(key, {}),
-                    None if previous is None else nothing | previous.groups.get(key, {}),
-                )
-                for key, name in names.items()
-            ],
-            [
-                PieceValues(piece, nothing | found.pieces.get(place, {}))
-                for place, piece in enumerate(question.pieces, start=1)
-            ],
-        )
+        async with self.snapshot() as connection:
+            return await answered(connection, figures, question)
 
     async def tickets_of(
         self,
@@ -164,19 +139,54 @@ class Reports:
         often as it counts; all rows of a ticket are in one answer, so that there may be more than `limit`. Raises
         InvalidError for a figure that rests on no tickets, or does not know the dimension.
         """
-        async with self._snapshot() as connection:
+        async with self.snapshot() as connection:
             rows = await connection.fetch(
                 *_rows_statement(figure, question, key, has_key, after, limit), timeout=PATIENT_SECONDS
             )
         return [Counted(*row) for row in rows]
 
     @asynccontextmanager
-    async def _snapshot(self) -> AsyncIterator[Connection]:
+    async def snapshot(self) -> AsyncIterator[Connection]:
+        """A connection to which nothing changes any more."""
         async with (
             self._pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             yield connection
+
+
+async def answered(connection: Connection, figures: Sequence[Figure], question: Question) -> Answer:
+    """The figures of a period, in somebody's snapshot."""
+    before = (question.before or period_before(question.period, question.zone)) if question.compare else None
+    found = await _read(connection, figures, question)
+    previous = None
+    if before is not None:
+        previous = await _read(
+            connection, figures, question._replace(period=before, pieces=(), as_of=before.until)
+        )  # fmt: skip
+    keys = found.groups.keys() | (previous.groups.keys() if previous else set())
+    names = await _names(connection, question.group_by, keys)
+    nothing = _nothing(figures, question)
+    of_pieces = nothing | {one.name: None for one in figures if not one.population.at}
+    return Answer(
+        question,
+        found.whole,
+        before,
+        None if previous is None else previous.whole,
+        [
+            Group(
+                key,
+                name,
+                nothing | found.groups.get(key, {}),
+                None if previous is None else nothing | previous.groups.get(key, {}),
+            )
+            for key, name in names.items()
+        ],
+        [
+            PieceValues(piece, of_pieces | found.pieces.get(place, {}))
+            for place, piece in enumerate(question.pieces, start=1)
+        ],
+    )
 
 
 async def _read(connection: Connection, figures: Sequence[Figure], question: Question) -> _Found:
@@ -250,7 +260,7 @@ def _statement(population: Population, figures: Sequence[Figure], question: Ques
     statement = f"""
         select {is_by_key}, {is_by_piece}, {"key" if "(key)" in sets else "null"},
             {"piece" if "(piece)" in sets else "null"}, {expressions}
-        from (select {key} as key, {piece} as piece, counted.* {_from(population, question, arguments)}) counted
+        from (select {key} as key, {piece} as piece, counted.* {rows_of(population, question, arguments)}) counted
         group by grouping sets ({", ".join(sets)})
     """
     return statement, *arguments.values
@@ -271,7 +281,7 @@ def _rows_statement(
     if has_key:
         conditions.append(f"{_key(population, question, arguments)} is not distinct from {arguments.add(key)}::text")
     rows = f"""
-        select {ticket} as ticket, {at} as at, ({value})::float8 as value {_from(population, question, arguments)}
+        select {ticket} as ticket, {at} as at, ({value})::float8 as value {rows_of(population, question, arguments)}
             and {" and ".join(f"({one})" for one in conditions)}
     """
     before = "" if after is None else f"where ticket < {arguments.add(after)}"
@@ -297,13 +307,14 @@ def _key(population: Population, question: Question, arguments: Arguments) -> st
     return f"((extract(isodow from {local}) - 1) * 24 + extract(hour from {local}))::int::text"
 
 
-def _from(population: Population, question: Question, arguments: Arguments) -> str:
+def rows_of(population: Population, question: Question, arguments: Arguments) -> str:
     """SQL: the population's rows of the period, narrowed."""
     since, until = (f"{arguments.add(end)}::timestamptz" for end in question.period)
     conditions = [f"({population.condition})"]
     if population.at:
         conditions.append(f"{population.at} >= {since} and {population.at} < {until}")
-    now = f"{arguments.add(question.now)}::timestamptz"
+    as_of = question.as_of if population.past_rows else None
+    now = f"{arguments.add(as_of or question.now)}::timestamptz"
     conditions.append(f"{since} <= {until} and {now} is not null")  # every value that is handed over is named
     wanted = question.wanted
     for dimension, values, type in (
@@ -320,7 +331,7 @@ def _from(population: Population, question: Question, arguments: Arguments) -> s
         agent = population.places[Dimension.AGENT]
         nobody = f" or {agent} is null" if wanted.no_agent else ""
         conditions.append(f"({agent} = any({arguments.add(list(wanted.agent))}::uuid[]){nobody})")
-    rows = population.rows.format(since=since, until=until, now=now)
+    rows = (population.past_rows if as_of else population.rows).format(since=since, until=until, now=now)
     return f"from {rows} counted where {' and '.join(conditions)}"
 
 
