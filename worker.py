@@ -47,6 +47,7 @@ from database.facts_relay import FactsRelay
 from database.forecasts import ForecastStore
 from database.messages import MessageStore
 from database.notification_plans import NotificationPlanStore
+from database.overview_log import OverviewLog
 from database.plan_changes import PlanChangeLog
 from database.pool import Pool, open_pool
 from database.push_subscriptions import PushSubscriptionStore
@@ -288,7 +289,7 @@ async def run(settings: Settings) -> None:
         DISPATCH_BELL: dispatching.ring,
         MAIL_BELL: mailing.ring,
     }
-    facts = FactsRelay(ReportLog(pool))
+    facts = FactsRelay(ReportLog(pool), OverviewLog(pool))
 
     def ring_readers(heard: str) -> None:
         """Who reads the event log."""

@@ -30,6 +30,7 @@ from api import (
     notifications,
     oidc,
     organisations,
+    overview,
     people,
     presence,
     privacy,
@@ -106,11 +107,15 @@ from database.notification_plans import NotificationPlanStore
 from database.notification_settings import NotificationSettingsStore
 from database.oidc_sign_ins import OidcSignInStore
 from database.organisations import OrganisationStore
+from database.overview import Overviews
+from database.past import Past
 from database.people import CategoryStore, PeopleStore
 from database.person_export import PersonExport
 from database.pool import open_pool
 from database.push_subscriptions import PushSubscriptionStore
+from database.queue_list import QueueList
 from database.refresh_tokens import RefreshTokenStore
+from database.report_log import ReportLog
 from database.reports import Reports
 from database.retention import RetentionStore
 from database.rotas import RotaStore
@@ -223,6 +228,9 @@ async def build_desk(settings: Settings, providers: Iterable[ProviderSettings]) 
         sla_policies=SlaPolicyStore(pool),
         figures=SlaFigures(pool),
         reports=Reports(pool),
+        overviews=Overviews(Reports(pool), ReportLog(pool)),
+        past=Past(pool, TicketStore(pool)),
+        queue=QueueList(pool),
         forecasts=ForecastStore(pool),
         shifts=ShiftStore(pool),
         shift_plans=ShiftPlanner(pool),
@@ -331,7 +339,7 @@ def create_app(settings: Settings) -> FastAPI:
         agents, hand_over, teams, sla_ledger, sla_calendars, sla_policies, sla_rollouts, sla_figures, shift_rotas,
         shift_time_off, shift_requests, shift_coverage, shift_feeds, shifts, workload, workload_plans,
         workload_predictions, audit, stream, codec, notifications, notification_preferences, push_subscriptions,
-        unsubscribe, webhooks, webhook_deliveries, reports,
+        unsubscribe, webhooks, webhook_deliveries, reports, overview,
     ):  # fmt: skip
         api.include_router(part.router)
     api.include_router(attachments.router)

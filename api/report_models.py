@@ -91,7 +91,7 @@ def spoken_report(report: str, figures: Sequence[Figure], answer: Answer, drill_
         report=report,
         since=question.period.since,
         until=question.period.until,
-        as_of=question.now,
+        as_of=question.as_of or question.now,
         zone=question.zone,
         group_by=question.group_by,
         previous_period=None if before is None else PeriodOut(since=before.since, until=before.until),

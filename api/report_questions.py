@@ -13,7 +13,7 @@ from domain.access import teams_with_figures
 from domain.business_calendar import Zone
 from domain.errors import ForbiddenError
 from domain.ids import PersonId
-from domain.period import MAX_PIECES, IntervalKind, asked_period, pieces_of
+from domain.period import MAX_PIECES, IntervalKind, Period, asked_period, pieces_of
 from domain.report import Comparison, Dimension, ReportFilter
 from domain.ticket import Priority, Slug
 from domain.ticket_commands import Moment
@@ -73,13 +73,20 @@ async def asked_report(
         zone=zone,
         compare=compare == "previous",
     )
+    return AskedReport(question, drill_down_of(request, period))
+
+
+def drill_down_of(request: Request, period: Period) -> str:
+    """The address of the tickets behind the numbers that were asked for."""
     narrowed = [
         (name, value)
         for name, value in request.query_params.multi_items()
-        if name in ("team", "priority", "category", "channel", "agent", "zone", "group_by")
+        if name in ("team", "priority", "category", "channel", "agent", "zone", "group_by", "as_of")
     ]
     ends = [(name, end.isoformat()) for name, end in zip(("from", "to"), period, strict=True)]
-    return AskedReport(question, f"{DRILL_DOWN}?{urlencode([*ends, *narrowed])}{{&figure,key}}")
+    return f"{DRILL_DOWN}?{urlencode([*ends, *narrowed])}{{&figure,key}}"
 
 
+AsOf = Annotated[Moment | None, Query(description="How it was at this past moment; without it, how it is now.")]
+AsAskedFilter = Annotated[ReportFilter, Depends(asked_filter)]
 AsAskedReport = Annotated[AskedReport, Depends(asked_report)]

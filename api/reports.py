@@ -7,13 +7,14 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from api.report_models import ReportOut, spoken_report
-from api.report_questions import AsAskedReport, AskedReport
+from api.report_questions import AsAskedReport, AskedReport, AsOf
 from api.requests import AsReader, InDesk
 from api.state import Desk
 from database.report_catalogue import FIGURES, REPORTS
 from domain.access import ticket_scope
 from domain.errors import InvalidError
 from domain.ids import TicketNumber
+from domain.period import past_moment
 from domain.report import NONE
 from domain.sla_clock import Audience
 from domain.ticket import Priority, Slug, Status
@@ -74,6 +75,7 @@ async def drill_down(
     asked: AsAskedReport,
     figure: Annotated[str, Query(max_length=60, description="The name of a figure of any report.")],
     key: Annotated[str | None, Query(max_length=60, description="Of a group; `none` for that of none.")] = None,
+    as_of: AsOf = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[int | None, Query(ge=1, le=2**53)] = None,
 ) -> DrillDownOut:
@@ -83,9 +85,10 @@ async def drill_down(
     if key is not None and asked.question.group_by is None:
         raise InvalidError("A key takes the `group_by` that it is of.")
     after = None if cursor is None else TicketNumber(cursor)
+    past = None if as_of is None else past_moment(as_of, asked.question.now)
     counted = await desk.reports.tickets_of(
         FIGURES[figure],
-        asked.question,
+        asked.question._replace(as_of=past),
         None if key == NONE else key,
         has_key=key is not None,
         after=after,

@@ -33,10 +33,13 @@ from database.notification_plans import NotificationPlanStore
 from database.notification_settings import NotificationSettingsStore
 from database.oidc_sign_ins import OidcSignInStore
 from database.organisations import OrganisationStore
+from database.overview import Overviews
+from database.past import Past
 from database.people import CategoryStore, PeopleStore
 from database.person_export import PersonExport
 from database.pool import Pool
 from database.push_subscriptions import PushSubscriptionStore
+from database.queue_list import QueueList
 from database.refresh_tokens import RefreshTokenStore
 from database.reports import Reports
 from database.retention import RetentionStore
@@ -90,6 +93,9 @@ class Desk:
     sla_policies: SlaPolicyStore
     figures: SlaFigures
     reports: Reports
+    overviews: Overviews
+    past: Past
+    queue: QueueList
     forecasts: ForecastStore
     shifts: ShiftStore
     shift_plans: ShiftPlanner

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.texts import Line, Text
 from database.ticket_rows import TicketRecord
-from domain.access import Reader, allowed_statuses, may_see_internal
+from domain.access import HasAudience, Reader, allowed_statuses, may_see_internal
 from domain.ids import PersonId, TicketNumber
 from domain.mention import MOST_MENTIONS
 from domain.offer import Offer
@@ -227,9 +227,11 @@ class CommandOut(BaseModel):
     revision: int | None
 
 
-def spoken_clocks(record: TicketRecord, reader: Reader, now: datetime, calendars: Calendars) -> list[dict[str, Any]]:
+def spoken_clocks(
+    record: TicketRecord, reader: Reader, now: datetime, calendars: Calendars, concerns: HasAudience | None = None
+) -> list[dict[str, Any]]:
     """The ticket's clocks as they stand: to the requester those of the promise to them, to the desk its own too."""
-    internal = may_see_internal(reader, record)
+    internal = may_see_internal(reader, concerns or record)
     clocks = () if record.sla is None else record.sla.clocks
     return [_spoken_clock(clock, now, calendars) for clock in clocks if internal or clock.audience == "customer"]
 
@@ -256,8 +258,14 @@ def spoken_offer(offer: Offer) -> dict[str, Any]:
     return {"to": offer.to, "expires_at": offer.expires_at, "hand_over": offer.is_hand_over}
 
 
-def spoken_ticket(record: TicketRecord, reader: Reader, now: datetime, calendars: Calendars) -> dict[str, Any]:
-    """The ticket as this reader sees it: a TicketOut, not yet JSON. A test holds that the model takes it as it is."""
+def spoken_ticket(
+    record: TicketRecord, reader: Reader, now: datetime, calendars: Calendars, concerns: HasAudience | None = None
+) -> dict[str, Any]:
+    """The ticket as this reader sees it: a TicketOut, not yet JSON. A test holds that the model takes it as it is.
+
+    `concerns`: whom it concerns now, when the record is one of the past.
+    """
+    audience: HasAudience = concerns or record
     assignee = None if record.assignee_id is None else {"id": record.assignee_id, "name": record.assignee_name}
     return {
         "number": record.number,
@@ -271,7 +279,7 @@ def spoken_ticket(record: TicketRecord, reader: Reader, now: datetime, calendars
         "requester": {"id": record.requester_id, "name": record.requester_name},
         "assignee": assignee,
         "assigned_at": record.assigned_at,
-        "offer": spoken_offer(record.offer) if record.offer and may_see_internal(reader, record) else None,
+        "offer": spoken_offer(record.offer) if record.offer and may_see_internal(reader, audience) else None,
         "required_skills": record.required_skills,
         "estimated_minutes": record.estimated_minutes,
         "due_at": record.due_at,
@@ -281,8 +289,8 @@ def spoken_ticket(record: TicketRecord, reader: Reader, now: datetime, calendars
         "snoozed_until": record.snoozed_until,
         "sla_state": sla_state(record.sla),
         "next_due_at": record.ticket.next_due_at,
-        "sla": spoken_clocks(record, reader, now, calendars),
-        "allowed_transitions": allowed_statuses(reader, record, record, now),
+        "sla": spoken_clocks(record, reader, now, calendars, audience),
+        "allowed_transitions": allowed_statuses(reader, record, audience, now),
         "revision": record.revision,
         "created_at": record.created_at,
         "updated_at": record.updated_at,

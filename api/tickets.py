@@ -7,6 +7,7 @@ from uuid import UUID, uuid5
 from fastapi import APIRouter, Query, Response, status
 from pydantic_core import to_json
 
+from api.report_questions import AsOf
 from api.requests import AsReader, CommandKey, Expected, InDesk, Key, Number, Signed
 from api.state import Desk
 from api.texts import Text
@@ -18,6 +19,7 @@ from domain.errors import DomainError, IdempotencyKeyReusedError, TicketNotFound
 from domain.ids import PersonId, TextId, TicketNumber
 from domain.lifecycle import open_ticket as decide_opening
 from domain.lifecycle import opened, opening
+from domain.period import past_moment
 from domain.sla_keeping import begin
 from domain.sla_policy import first_match
 from domain.ticket import Priority, Slug, Status, Ticket
@@ -107,12 +109,19 @@ def _raise_not_found(number: TicketNumber) -> NoReturn:
 
 
 async def answer(
-    desk: Desk, record: TicketRecord, reader: Reader, status_code: int = 200, at: datetime | None = None, **headers: str
+    desk: Desk,
+    record: TicketRecord,
+    reader: Reader,
+    status_code: int = 200,
+    at: datetime | None = None,
+    present: TicketRecord | None = None,
+    **headers: str,
 ) -> Response:
-    """A TicketOut with its ETag, as it is now or, for what is answered again, as it was at a moment."""
+    """A TicketOut with its ETag, as it is now or as it was at a moment; what is shown of it follows from whom it
+    concerns at `present`, if that is given."""
     calendars = await desk.terms.calendars_of([record.sla])
     return Response(
-        to_json(spoken_ticket(record, reader, at or datetime.now(UTC), calendars)),
+        to_json(spoken_ticket(record, reader, at or datetime.now(UTC), calendars, present)),
         status_code=status_code,
         headers={"ETag": f'"{record.revision}"', **headers},
         media_type="application/json",
@@ -202,9 +211,16 @@ async def list_tickets(
 
 
 @router.get("/{number}", response_model=TicketOut)
-async def get_ticket(number: Number, desk: InDesk, reader: AsReader) -> Response:
-    """One ticket."""
-    return await answer(desk, await visible(desk, reader, number), reader)
+async def get_ticket(number: Number, desk: InDesk, reader: AsReader, as_of: AsOf = None) -> Response:
+    """One ticket, now or as it was at a past moment. Who sees what of it is decided as of now."""
+    record = await visible(desk, reader, number)
+    if as_of is None:
+        return await answer(desk, record, reader)
+    moment = past_moment(as_of, datetime.now(UTC))
+    then = await desk.past.ticket_at(number, moment)
+    if then is None:
+        raise TicketNotFoundError(f"Ticket {number} was opened later, at {record.created_at.isoformat()}.")
+    return await answer(desk, then, reader, at=moment, present=record)
 
 
 @router.patch("/{number}", response_model=TicketOut)

@@ -1,4 +1,5 @@
-"""Keeps facts and spans current beside the worker: woken by the bell of the tickets, and once a second anyway."""
+"""Keeps facts and spans current beside the worker, and the stream told of what that did to teams' queues: woken by the
+bell of the tickets, and once a second anyway."""
 
 import asyncio
 import contextlib
@@ -17,11 +18,18 @@ class Figures(Protocol):
     async def catch_up(self) -> int: ...
 
 
+class Overview(Protocol):
+    """What tells of counts that changed."""
+
+    async def tell(self) -> int: ...
+
+
 class FactsRelay:
     """Runs beside the worker. Several of them take turns."""
 
-    def __init__(self, figures: Figures) -> None:
+    def __init__(self, figures: Figures, overview: Overview) -> None:
         self._figures = figures
+        self._overview = overview
         self._bell = asyncio.Event()
 
     def ring(self, _: str = "") -> None:
@@ -33,7 +41,8 @@ class FactsRelay:
         while True:
             try:
                 while await self._figures.catch_up():
-                    pass
+                    await self._overview.tell()
+                await self._overview.tell()
             except Exception as error:  # noqa: BLE001  it outlives every fault of its parts
                 log.warning("figures are not kept current: %s", error)
             await asyncio.sleep(SHORTEST_PAUSE_SECONDS)

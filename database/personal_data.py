@@ -94,6 +94,7 @@ NOT_PERSONAL: Mapping[str, str] = {
     "oidc_attempts": "sign-ins under way, before anybody is known",
     "organisations": "companies",
     "push_deliveries": "which device has a message already",
+    "queue_revisions": "numbers of a team",
     "queue_states": "numbers of a team",
     "refresh_tokens": "digests; they go with their session",
     "report_cursor": "a place in the event log",

@@ -18,6 +18,8 @@ class Population(NamedTuple):
     `{now}`, the ends of the period and the moment of asking. With `at` empty it already is of the period, and cannot be
     cut into pieces; else rows count whose column `at` lies in it. `places` are the columns of the dimensions that it
     knows. `ticket` is the column of the ticket's number; empty: its rows are of no ticket. `condition` leaves out rows.
+
+    `past_rows`: the rows stand for a moment and no period, and these are those of a past moment, `{now}`.
     """
 
     name: str
@@ -26,6 +28,7 @@ class Population(NamedTuple):
     at: str = ""
     ticket: str = "number"
     condition: str = "true"
+    past_rows: str = ""
 
     def knows(self, dimension: Dimension | None) -> bool:
         """Whether its rows can be told apart by this dimension."""

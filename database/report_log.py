@@ -26,8 +26,10 @@ from database.sla_terms import SlaTermsStore
 from database.ticket_facts import FACTS_OF, add_facts, add_spans, facts_of, forget_facts, keep_facts
 from domain.ids import TicketNumber
 from domain.people import Actor, Role
+from domain.queue_counts import touched_teams
 from domain.sla_clock import TicketSla
 from domain.sla_counting import Calendars
+from domain.ticket import Slug
 from domain.ticket_events import TICKET_EVENT, TicketEvent, TicketOpened
 from domain.ticket_facts import TELLING, LoggedEvent, TicketFacts, fold
 from domain.ticket_span import TicketSpan, ended_span
@@ -37,7 +39,8 @@ BATCH = 500
 EVENTS_A_TICKET = 10
 """About; a rebuild takes so many times fewer tickets than events at a time."""
 log = logging.getLogger(__name__)
-_LOCK = 0x5EED_FAC7
+FACTS_LOCK = 0x5EED_FAC7
+"""Facts change only under this advisory lock."""
 _TELLING = sorted(TELLING)
 _CURSOR = """
 select r.epoch, r.xid::text as xid, r.id, r.rebuilt_to, s.epoch as present_epoch from report_cursor r, event_stream s
@@ -64,6 +67,12 @@ update report_cursor set epoch = (select epoch from event_stream), xid = pg_snap
     id = 0, rebuilt_to = 0
 """
 _MOVE_CURSOR = f"update report_cursor set xid = $1::text::xid8, id = $2 returning pg_notify('{REPORT_BELL}', '')"
+_COUNTS_CHANGED = """
+insert into queue_revisions as q (team, revision)
+select coalesce(team, ''), extract(epoch from clock_timestamp()) * 1000 from unnest($1::text[]) team
+on conflict (team) do update set revision = greatest(q.revision + 1, excluded.revision)
+"""
+"""By the clock, so that no revision comes again for other counts when a crash took the last ones."""
 _AGE = """
 select coalesce(extract(epoch from now() - (
     select e.recorded_at from events e where (e.xid, e.id) > (r.xid, r.id) order by e.xid, e.id limit 1)), 0)::float8
@@ -106,7 +115,7 @@ class ReportLog:
         if not await self._pool.fetchval(_IS_BEHIND):
             return 0
         async with self._pool.acquire() as connection, connection.transaction():
-            if not await connection.fetchval("select pg_try_advisory_xact_lock($1)", _LOCK):
+            if not await connection.fetchval("select pg_try_advisory_xact_lock($1)", FACTS_LOCK):
                 return 0
             await connection.execute("set local synchronous_commit = off")  # what a crash takes is folded again
             cursor = await connection.fetchrow(_CURSOR)
@@ -146,6 +155,8 @@ class ReportLog:
         await forget_facts(connection, lost)
         await keep_facts(connection, [*folded.facts.values(), *anew.facts.values()])
         await add_spans(connection, [*folded.spans, *anew.spans])
+        now = {**known, **dict.fromkeys(lost), **folded.facts, **anew.facts}
+        await _raise_revisions(connection, touched_teams(known, now))
         last = rows[-1]
         await connection.execute(_MOVE_CURSOR, last["xid"], last["id"])
         return len(rows)
@@ -160,9 +171,12 @@ class ReportLog:
         gone = await connection.fetch(
             f"{_GONE} and ($2::bigint is null or number <= $2)", rebuilt_to, numbers[-1] if numbers else None
         )
-        await forget_facts(connection, [*numbers, *(row["number"] for row in gone)])
+        former = [*numbers, *(row["number"] for row in gone)]
+        known = {row["number"]: facts_of(row) for row in await connection.fetch(FACTS_OF, former)}
+        await forget_facts(connection, former)
         await add_facts(connection, list(anew.facts.values()))
         await add_spans(connection, anew.spans)
+        await _raise_revisions(connection, touched_teams(known, anew.facts))
         await connection.execute("update report_cursor set rebuilt_to = $1", numbers[-1] if numbers else None)
         return sum(one.revision for one in anew.facts.values()) or 1
 
@@ -182,6 +196,12 @@ class ReportLog:
             slas = (getattr(one.event, "sla", None) for one in those)
             versions |= {sla.calendar_version for sla in slas if isinstance(sla, TicketSla)}
         return await self._terms.calendars_by({version for version in versions if version is not None})
+
+
+async def _raise_revisions(connection: Connection, teams: Iterable[Slug | None]) -> None:
+    """Whoever tells the stream (`database/overview_log.py`) finds them."""
+    if changed := list(teams):
+        await connection.execute(_COUNTS_CHANGED, changed)
 
 
 def _by_ticket(rows: Iterable[asyncpg.Record]) -> dict[TicketNumber, list[LoggedEvent]]:

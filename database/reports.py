@@ -44,7 +44,8 @@ limit 1
 
 class Question(NamedTuple):
     """What is asked: of a period, as of `now`. `pieces` are parts of the period, in their order; `compare`: the period
-    before is wanted too. Hours of the week are those of `zone`."""
+    before is wanted too, or the one that `before` names. Hours of the week are those of `zone`. What stands for a
+    moment is told of the past moment `as_of`; None: of now."""
 
     period: Period
     now: datetime
@@ -53,6 +54,8 @@ class Question(NamedTuple):
     pieces: Sequence[Piece] = ()
     zone: str = "UTC"
     compare: bool = False
+    before: Period | None = None
+    as_of: datetime | None = None
 
 
 Values = Mapping[str, Value]
@@ -116,37 +119,8 @@ class Reports:
 
     async def ask(self, figures: Sequence[Figure], question: Question) -> Answer:
         """The figures of a period."""
-        before = period_before(question.period, question.zone) if question.compare else None
-        async with self._snapshot() as connection:
-            found = await _read(connection, figures, question)
-            previous = (
-                None
-                if before is None
-                else await _read(connection, figures, question._replace(period=before, pieces=()))
-            )
-            keys = found.groups.keys() | (previous.groups.keys() if previous else set())
-            names = await _names(connection, question.group_by, keys)
-        in_group = _nothing(figures, question.wanted, lambda one: one.knows(question.group_by))
-        in_piece = _nothing(figures, question.wanted, lambda one: bool(one.at))
-        return Answer(
-            question,
-            found.whole,
-            before,
-            None if previous is None else previous.whole,
-            [
-                Group(
-                    key,
-                    name,
-                    in_group | found.groups.get(key, {}),
-                    None if previous is None else in_group | previous.groups.get(key, {}),
-                )
-                for key, name in names.items()
-            ],
-            [
-                PieceValues(piece, in_piece | found.pieces.get(place, {}))
-                for place, piece in enumerate(question.pieces, start=1)
-            ],
-        )
+        async with self.snapshot() as connection:
+            return await answered(connection, figures, question)
 
     async def tickets_of(
         self,
@@ -164,19 +138,52 @@ class Reports:
         often as it counts; all rows of a ticket are in one answer, so that there may be more than `limit`. Raises
         InvalidError for a figure that rests on no tickets, or does not know the dimension.
         """
-        async with self._snapshot() as connection:
+        async with self.snapshot() as connection:
             rows = await connection.fetch(
                 *_rows_statement(figure, question, key, has_key, after, limit), timeout=PATIENT_SECONDS
             )
         return [Counted(*row) for row in rows]
 
     @asynccontextmanager
-    async def _snapshot(self) -> AsyncIterator[Connection]:
+    async def snapshot(self) -> AsyncIterator[Connection]:
+        """A connection to which nothing changes any more."""
         async with (
             self._pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             yield connection
+
+
+async def answered(connection: Connection, figures: Sequence[Figure], question: Question) -> Answer:
+    """The figures of a period, in somebody's snapshot."""
+    before = (question.before or period_before(question.period, question.zone)) if question.compare else None
+    found = await _read(connection, figures, question)
+    previous = None
+    if before is not None:
+        previous = await _read(connection, figures, question._replace(period=before, pieces=(), as_of=before.until))
+    keys = found.groups.keys() | (previous.groups.keys() if previous else set())
+    names = await _names(connection, question.group_by, keys)
+    in_group = _nothing(figures, question.wanted, lambda one: one.knows(question.group_by))
+    in_piece = _nothing(figures, question.wanted, lambda one: bool(one.at))
+    return Answer(
+        question,
+        found.whole,
+        before,
+        None if previous is None else previous.whole,
+        [
+            Group(
+                key,
+                name,
+                in_group | found.groups.get(key, {}),
+                None if previous is None else in_group | previous.groups.get(key, {}),
+            )
+            for key, name in names.items()
+        ],
+        [
+            PieceValues(piece, in_piece | found.pieces.get(place, {}))
+            for place, piece in enumerate(question.pieces, start=1)
+        ],
+    )
 
 
 async def _read(connection: Connection, figures: Sequence[Figure], question: Question) -> _Found:
@@ -242,7 +249,7 @@ def _statement(population: Population, figures: Sequence[Figure], question: Ques
     rows = ", ".join([*columns, "counted.*"])
     statement = f"""
         select {", ".join(places)}, {", ".join(figure.expression for figure in figures)}
-        from (select {rows} {_from(population, question, arguments)}) counted
+        from (select {rows} {rows_of(population, question, arguments)}) counted
         group by grouping sets ({", ".join(["()", *(f"({name})" for name in known)])})
     """
     return statement, *arguments.values
@@ -265,7 +272,7 @@ def _rows_statement(
         conditions.append(f"{column} is not distinct from {arguments.add(key)}::text")
     ticket, at, value = population.ticket, population.at or "null::timestamptz", figure.value or "null"
     rows = f"""
-        select {ticket} as ticket, {at} as at, ({value})::float8 as value {_from(population, question, arguments)}
+        select {ticket} as ticket, {at} as at, ({value})::float8 as value {rows_of(population, question, arguments)}
             and {" and ".join(f"({one})" for one in conditions)}
     """
     before = "" if after is None else f"where ticket < {arguments.add(after)}"
@@ -298,11 +305,13 @@ def _piece(population: Population, question: Question, arguments: Arguments) -> 
     return f"width_bucket({population.at}, {arguments.add([one.since for one in question.pieces])}::timestamptz[])"
 
 
-def _from(population: Population, question: Question, arguments: Arguments) -> str:
+def rows_of(population: Population, question: Question, arguments: Arguments) -> str:
     """SQL: the population's rows of the period, narrowed."""
-    moments = {"since": question.period.since, "until": question.period.until, "now": question.now}
+    as_of = question.as_of if population.past_rows else None
+    moments = {"since": question.period.since, "until": question.period.until, "now": as_of or question.now}
     of_period = f"{population.at} >= {{since}} and {population.at} < {{until}}" if population.at else "true"
-    words = f"from {population.rows} counted where ({population.condition}) and {of_period}"
+    source = population.past_rows if as_of else population.rows
+    words = f"from {source} counted where ({population.condition}) and {of_period}"
     named = {name: moment for name, moment in moments.items() if f"{{{name}}}" in words}
     rows = words.format(**{name: f"{arguments.add(moment)}::timestamptz" for name, moment in named.items()})
     return " and ".join([rows, *_narrowing(population, question.wanted, arguments)])

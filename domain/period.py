@@ -104,6 +104,26 @@ def _start_before(period: Period, zone: Zone) -> datetime:
     return period.since - (period.until - period.since)
 
 
+def day_so_far(now: datetime, zone: Zone) -> Period:
+    """The zone's day up to now; at its very first moment, the whole day before."""
+    last = now - timedelta(microseconds=1)
+    return Period(_begin(last.astimezone(time_zone(zone)).date(), zone), now)
+
+
+def same_hours_of_the_day_before(day: Period, zone: Zone) -> Period:
+    """What `day_so_far` was the day before, when the zone's clocks showed the same."""
+    before = _begin(day.since.astimezone(time_zone(zone)).date() - timedelta(days=1), zone)
+    wall = day.until.astimezone(time_zone(zone)) - timedelta(days=1)  # the hands of the clock, not the time that passes
+    return Period(before, min(max(wall.astimezone(UTC), before + timedelta(microseconds=1)), day.since))
+
+
+def past_moment(as_of: datetime, now: datetime) -> datetime:
+    """A moment that is asked about. Raises InvalidError for one that is still to come."""
+    if as_of > now:
+        raise InvalidError("`as_of` lies in the future; without it, you are told of now.")
+    return as_of
+
+
 class ZoneOffset(NamedTuple):
     """From `since` on, a zone's clocks are ahead of UTC by `offset`."""
 

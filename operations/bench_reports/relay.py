@@ -7,13 +7,14 @@ import uvloop
 
 from database.bell import BELL, Bell
 from database.facts_relay import FactsRelay
+from database.overview_log import OverviewLog
 from database.pool import open_pool
 from database.report_log import ReportLog
 
 
 async def _run(dsn: str) -> None:
     async with await open_pool(dsn, 2) as pool:
-        relay = FactsRelay(ReportLog(pool))
+        relay = FactsRelay(ReportLog(pool), OverviewLog(pool))
         await asyncio.gather(relay.run(), Bell(dsn, {BELL: relay.ring}).run())
 
 

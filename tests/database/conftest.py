@@ -26,6 +26,7 @@ EMPTY = """
 set constraints all deferred;
 delete from ended_spans;
 delete from ticket_facts;
+delete from queue_revisions;
 update report_cursor set xid = pg_snapshot_xmin(pg_current_snapshot()), id = 0, rebuilt_to = null;
 delete from start_requests;
 delete from webhooks;

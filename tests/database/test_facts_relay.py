@@ -8,6 +8,7 @@ import pytest
 
 from database.bell import BELL, Bell
 from database.facts_relay import FactsRelay
+from database.overview_log import OverviewLog
 from database.pool import Pool
 from database.report_log import ReportLog
 from database.tickets import TicketStore
@@ -31,6 +32,13 @@ class FaultyFigures:
         return self.portions
 
 
+class SilentOverview:
+    """Has nothing to tell."""
+
+    async def tell(self) -> int:
+        return 0
+
+
 @asynccontextmanager
 async def running(*parts: FactsRelay | Bell) -> AsyncIterator[None]:
     tasks = [asyncio.create_task(part.run()) for part in parts]
@@ -48,7 +56,7 @@ async def until(check: Callable[[], Awaitable[bool]]) -> None:
 
 async def test_a_fault_is_told_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
     figures = FaultyFigures(faults=2, portions=5)
-    relay = FactsRelay(figures)
+    relay = FactsRelay(figures, SilentOverview())
 
     async def is_done() -> bool:
         relay.ring()
@@ -61,7 +69,7 @@ async def test_a_fault_is_told_and_tried_again(caplog: pytest.LogCaptureFixture)
 
 
 async def test_what_a_ticket_does_is_in_the_facts_soon(pool: Pool, store: TicketStore, desk_dsn: str) -> None:
-    relay = FactsRelay(ReportLog(pool))
+    relay = FactsRelay(ReportLog(pool), OverviewLog(pool))
     async with running(relay, Bell(desk_dsn, {BELL: relay.ring})):
         ticket = await stored_ticket(store)
 
