@@ -14,7 +14,7 @@ from database.report_catalogue import FIGURES, REPORTS
 from domain.access import ticket_scope
 from domain.errors import InvalidError
 from domain.ids import TicketNumber
-from domain.report import NONE
+from domain.report import NONE, Dimension
 from domain.ticket import Priority, Slug, Status
 
 router = APIRouter(prefix="/reports", tags=["reports"])
@@ -52,6 +52,18 @@ async def report(desk: Desk, name: str, asked: AskedReport) -> ReportOut:
 async def report_tickets(desk: InDesk, asked: AsAskedReport) -> ReportOut:
     """How many tickets came, how soon they were answered and resolved, and how smoothly."""
     return await report(desk, "tickets", asked)
+
+
+@router.get("/agents")
+async def report_agents(desk: InDesk, asked: AsAskedReport) -> ReportOut:
+    """What agents did, and how their time went. Agents are told their own figures, and of all others only the sum."""
+    return await report(desk, "agents", asked.by(Dimension.AGENT))
+
+
+@router.get("/teams")
+async def report_teams(desk: InDesk, asked: AsAskedReport) -> ReportOut:
+    """What teams did, how their time went, and how evenly the work lay among their members."""
+    return await report(desk, "teams", asked.by(Dimension.TEAM))
 
 
 @router.get("/drill-down")

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from database.report_figure import Figure
+from database.staff_figures import AGENT_FIGURES, TEAM_FIGURES
 from database.ticket_figures import TICKET_FIGURES
 
-REPORTS: Mapping[str, tuple[Figure, ...]] = MappingProxyType({"tickets": TICKET_FIGURES})
+REPORTS: Mapping[str, tuple[Figure, ...]] = MappingProxyType(
+    {"tickets": TICKET_FIGURES, "agents": AGENT_FIGURES, "teams": TEAM_FIGURES}
+)
 """The figures of each report, in their order."""
 FIGURES: Mapping[str, Figure] = MappingProxyType({one.name: one for figures in REPORTS.values() for one in figures})
 """A name means the same figure wherever it stands; a test holds that."""

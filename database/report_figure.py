@@ -18,6 +18,9 @@ class Population(NamedTuple):
     `{now}`, the ends of the period and the moment of asking. With `at` empty it already is of the period; else rows
     count whose column `at` lies in it. `places` are the columns of the dimensions that it knows. `ticket` is the column
     of the ticket's number; empty: its rows are of no ticket. `condition` leaves out rows.
+
+    `lasts`: its rows are stretches of time and not moments. It cuts them at the moments `{starts}`, at which the pieces
+    of the period begin (the first with the period itself), so that each lies in one piece, that of its `at`.
     """
 
     name: str
@@ -26,10 +29,12 @@ class Population(NamedTuple):
     at: str = ""
     ticket: str = "number"
     condition: str = "true"
+    lasts: bool = False
 
     def knows(self, dimension: Dimension) -> bool:
         """Whether its rows can be told apart by this dimension."""
-        return dimension in self.places or (dimension is Dimension.HOUR_OF_WEEK and bool(self.at))
+        is_of_an_hour = bool(self.at) and not self.lasts
+        return dimension in self.places or (dimension is Dimension.HOUR_OF_WEEK and is_of_an_hour)
 
 
 class Figure(NamedTuple):

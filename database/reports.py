@@ -15,7 +15,7 @@ import asyncpg
 from database.pool import PATIENT_SECONDS, Connection, Pool
 from database.report_figure import Figure, Population
 from database.statement_arguments import Arguments
-from domain.errors import InvalidError, UnknownReferenceError
+from domain.errors import ForbiddenError, InvalidError, UnknownReferenceError
 from domain.ids import TicketNumber
 from domain.period import Period, Piece, offsets_of, period_before
 from domain.report import Dimension, ReportFilter, Spread, Value
@@ -126,7 +126,8 @@ class Reports:
                 else await _read(connection, figures, question._replace(period=before, pieces=()))
             )
             keys = found.groups.keys() | (previous.groups.keys() if previous else set())
-            names = await _names(connection, question.group_by, keys)
+            told = [key for key in keys if _may_be_told(question, key)]
+            names = await _names(connection, question.group_by, told)
         nothing = _nothing(figures, question)
         return Answer(
             question,
@@ -162,8 +163,11 @@ class Reports:
 
         `has_key`: only those of the group `key` (None: of none) of the question's dimension. A ticket stands in it as
         often as it counts; all rows of a ticket are in one answer, so that there may be more than `limit`. Raises
-        InvalidError for a figure that rests on no tickets, or does not know the dimension.
+        InvalidError for a figure that rests on no tickets, or does not know the dimension, and ForbiddenError for
+        somebody whose figures are not to be told.
         """
+        if has_key and not _may_be_told(question, key):
+            raise ForbiddenError("You see your own figures and those of your teams.")
         async with self._snapshot() as connection:
             rows = await connection.fetch(
                 *_rows_statement(figure, question, key, has_key, after, limit), timeout=PATIENT_SECONDS
@@ -195,6 +199,12 @@ async def _read(connection: Connection, figures: Sequence[Figure], question: Que
                 place = found.whole
             place |= {figure.name: _value(figure, value) for figure, value in zip(those, values, strict=True)}
     return found
+
+
+def _may_be_told(question: Question, key: str | None) -> bool:
+    """Whether a group's figures may be told apart: those of one agent not to everybody."""
+    alone = question.wanted.alone
+    return alone is None or question.group_by is not Dimension.AGENT or key in (None, str(alone))
 
 
 def _by_population(figures: Iterable[Figure]) -> Iterable[list[Figure]]:
@@ -320,7 +330,11 @@ def _from(population: Population, question: Question, arguments: Arguments) -> s
         agent = population.places[Dimension.AGENT]
         nobody = f" or {agent} is null" if wanted.no_agent else ""
         conditions.append(f"({agent} = any({arguments.add(list(wanted.agent))}::uuid[]){nobody})")
-    rows = population.rows.format(since=since, until=until, now=now)
+    starts = ""
+    if population.lasts:
+        pieces = [one.since for one in question.pieces] or [question.period.since]
+        starts = f"{arguments.add(pieces)}::timestamptz[]"
+    rows = population.rows.format(since=since, until=until, now=now, starts=starts)
     return f"from {rows} counted where {' and '.join(conditions)}"
 
 
