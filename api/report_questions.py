@@ -9,9 +9,9 @@ from fastapi import Depends, Query, Request
 
 from api.requests import AsReader, InDesk
 from database.reports import Question
-from domain.access import teams_with_figures
+from domain.access import agent_with_figures, teams_with_figures
 from domain.business_calendar import Zone
-from domain.errors import ForbiddenError
+from domain.errors import ForbiddenError, InvalidError
 from domain.ids import PersonId
 from domain.period import MAX_PIECES, IntervalKind, Period, asked_period, pieces_of
 from domain.report import Comparison, Dimension, ReportFilter
@@ -28,6 +28,15 @@ class AskedReport(NamedTuple):
     question: Question
     drill_down: str
 
+    def by(self, dimension: Dimension) -> "AskedReport":
+        """The same of a report that always has these groups. Raises InvalidError when others were asked for."""
+        if self.question.group_by is dimension:
+            return self
+        if self.question.group_by is not None:
+            raise InvalidError(f"This report is always by {dimension}.")
+        drill_down = self.drill_down.replace("{", f"&group_by={dimension}{{")
+        return AskedReport(self.question._replace(group_by=dimension), drill_down)
+
 
 async def asked_filter(
     desk: InDesk,
@@ -38,14 +47,16 @@ async def asked_filter(
     channel: Annotated[list[Channel], Query()] = [],
     agent: Annotated[list[UUID | Literal["me", "none"]], Query(description="Ids, `me` or `none`.")] = [],
 ) -> ReportFilter:
-    """Raises ForbiddenError for requesters and for teams that are not the reader's, UnknownReferenceError for what
-    does not exist."""
-    within = teams_with_figures(reader)
+    """Raises ForbiddenError for requesters, and for teams and colleagues whose figures are not the reader's to see;
+    UnknownReferenceError for what does not exist."""
+    within, alone = teams_with_figures(reader), agent_with_figures(reader)
     people = [reader.id if one == "me" else PersonId(one) for one in agent if isinstance(one, UUID) or one == "me"]
-    wanted = ReportFilter(team, priority, category, channel, people, "none" in agent, within)
+    wanted = ReportFilter(team, priority, category, channel, people, "none" in agent, within, alone)
     await desk.reports.check_known(wanted)
     if within is not None and not within.issuperset(team):
         raise ForbiddenError("You see the figures of your own teams.")
+    if alone is not None and not {alone}.issuperset(people):
+        raise ForbiddenError("You see your own figures and those of your teams.")
     return wanted
 
 

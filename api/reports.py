@@ -15,7 +15,7 @@ from domain.access import ticket_scope
 from domain.errors import InvalidError
 from domain.ids import TicketNumber
 from domain.period import past_moment
-from domain.report import NONE
+from domain.report import NONE, Dimension
 from domain.sla_clock import Audience
 from domain.ticket import Priority, Slug, Status
 
@@ -66,6 +66,18 @@ async def report_sla(
 ) -> ReportOut:
     """How the promises were kept: the same numbers as `/api/sla/metrics` and `/api/sla/trends` give."""
     return await report(desk, "sla" if audience == "customer" else "team_sla", asked)
+
+
+@router.get("/agents")
+async def report_agents(desk: InDesk, asked: AsAskedReport) -> ReportOut:
+    """What agents did, and how their time went. Agents are told their own figures, and of all others only the sum."""
+    return await report(desk, "agents", asked.by(Dimension.AGENT))
+
+
+@router.get("/teams")
+async def report_teams(desk: InDesk, asked: AsAskedReport) -> ReportOut:
+    """What teams did, how their time went, and how evenly the work lay among their members."""
+    return await report(desk, "teams", asked.by(Dimension.TEAM))
 
 
 @router.get("/drill-down")

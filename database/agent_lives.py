@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from database.agent_rows import IS_DESK
 from database.bell import BELL, CALL_DISPATCHERS
 from database.pool import Connection, Pool
+from database.presence_spans import follow_presence
 from domain.agent import Presence
 from domain.agent_events import (
     AgentChange,
@@ -202,6 +203,7 @@ async def _keep(connection: Connection, change: AgentChange, event: AgentEvent) 
             await connection.execute(
                 _TELL, event.type, change.at, actor.kind, actor.id, actor.role, change.agent_id, event.model_dump_json()
             )
+            await follow_presence(connection, change.agent_id, change.at, event.presence)
         case AgentReminded():
             await connection.execute(
                 _REMIND, change.agent_id, event.kind, type_of(event.kind), event.subject, change.at

@@ -60,6 +60,7 @@ PERSONAL: tuple[PersonalTable, ...] = (
     PersonalTable("messages", ("person_id",), "deleted"),
     PersonalTable("push_subscriptions", ("person_id",), "deleted", secret=frozenset({"auth", "p256dh"})),
     PersonalTable("agents", ("person_id",), "kept"),
+    PersonalTable("presence_spans", ("agent_id",), "kept"),
     PersonalTable("agent_skills", ("person_id",), "kept"),
     PersonalTable("agent_connections", ("person_id",), "deleted"),
     PersonalTable("shift_feeds", ("person_id",), "deleted", secret=frozenset({"token_hash"})),

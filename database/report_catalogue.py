@@ -6,12 +6,15 @@ from types import MappingProxyType
 from database.queue_figures import OVERVIEW_FIGURES
 from database.report_figure import Figure
 from database.sla_report_figures import SLA_FIGURES, TEAM_SLA_FIGURES
+from database.staff_figures import AGENT_FIGURES, TEAM_FIGURES
 from database.ticket_figures import TICKET_FIGURES
 
 REPORTS: Mapping[str, tuple[Figure, ...]] = MappingProxyType(
     {
         "overview": OVERVIEW_FIGURES,
         "tickets": TICKET_FIGURES,
+        "agents": AGENT_FIGURES,
+        "teams": TEAM_FIGURES,
         "sla": SLA_FIGURES,
         "team_sla": TEAM_SLA_FIGURES,
     }

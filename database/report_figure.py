@@ -20,6 +20,9 @@ class Population(NamedTuple):
     knows. `ticket` is the column of the ticket's number; empty: its rows are of no ticket. `condition` leaves out rows.
 
     `past_rows`: the rows stand for a moment and no period, and these are those of a past moment, `{now}`.
+
+    `lasts`: its rows are stretches of time and not moments. It cuts them at the moments `{starts}`, at which the pieces
+    of the period begin (the first with the period itself), so that each lies in one piece, that of its `at`.
     """
 
     name: str
@@ -29,10 +32,12 @@ class Population(NamedTuple):
     ticket: str = "number"
     condition: str = "true"
     past_rows: str = ""
+    lasts: bool = False
 
     def knows(self, dimension: Dimension | None) -> bool:
         """Whether its rows can be told apart by this dimension."""
-        return dimension in self.places or (dimension is Dimension.HOUR_OF_WEEK and bool(self.at))
+        is_of_an_hour = bool(self.at) and not self.lasts
+        return dimension in self.places or (dimension is Dimension.HOUR_OF_WEEK and is_of_an_hour)
 
 
 class Figure(NamedTuple):

@@ -15,7 +15,7 @@ import asyncpg
 from database.pool import PATIENT_SECONDS, Connection, Pool
 from database.report_figure import Figure, Population
 from database.statement_arguments import Arguments
-from domain.errors import InvalidError, UnknownReferenceError
+from domain.errors import ForbiddenError, InvalidError, UnknownReferenceError
 from domain.ids import TicketNumber
 from domain.period import Period, Piece, offsets_of, period_before
 from domain.report import Dimension, ReportFilter, Spread, Value
@@ -32,6 +32,8 @@ _NAMES: dict[Dimension, str] = {
     Dimension.HOUR_OF_WEEK: "select n::text, n::text from generate_series(0, 167) n where n::text = any($1) order by n",
 }
 """The names of groups, in the order in which groups are given."""
+_TYPES = {"since": "timestamptz", "until": "timestamptz", "now": "timestamptz", "starts": "timestamptz[]"}
+"""What the rows of a population may name."""
 _UNKNOWN = """
 select 'team' as kind, one from unnest($1::text[]) one where not exists (select from teams where slug = one)
 union all
@@ -136,8 +138,11 @@ class Reports:
 
         `has_key`: only those of the group `key` (None: of none) of the question's dimension. A ticket stands in it as
         often as it counts; all rows of a ticket are in one answer, so that there may be more than `limit`. Raises
-        InvalidError for a figure that rests on no tickets, or does not know the dimension.
+        InvalidError for a figure that rests on no tickets, or does not know the dimension, and ForbiddenError for
+        somebody whose figures are not to be told.
         """
+        if has_key and not _may_be_told(question, key):
+            raise ForbiddenError("You see your own figures and those of your teams.")
         async with self.snapshot() as connection:
             rows = await connection.fetch(
                 *_rows_statement(figure, question, key, has_key, after, limit), timeout=PATIENT_SECONDS
@@ -162,7 +167,8 @@ async def answered(connection: Connection, figures: Sequence[Figure], question: 
     if before is not None:
         previous = await _read(connection, figures, question._replace(period=before, pieces=(), as_of=before.until))
     keys = found.groups.keys() | (previous.groups.keys() if previous else set())
-    names = await _names(connection, question.group_by, keys)
+    told = [key for key in keys if _may_be_told(question, key)]
+    names = await _names(connection, question.group_by, told)
     in_group = _nothing(figures, question.wanted, lambda one: one.knows(question.group_by))
     in_piece = _nothing(figures, question.wanted, lambda one: bool(one.at))
     return Answer(
@@ -202,6 +208,12 @@ async def _read(connection: Connection, figures: Sequence[Figure], question: Que
                 place = found.whole
             place |= {figure.name: _value(figure, value) for figure, value in zip(those, values, strict=True)}
     return found
+
+
+def _may_be_told(question: Question, key: str | None) -> bool:
+    """Whether a group's figures may be told apart: those of one agent not to everybody."""
+    alone = question.wanted.alone
+    return alone is None or question.group_by is not Dimension.AGENT or key in (None, str(alone))
 
 
 def _by_population(figures: Iterable[Figure]) -> Iterable[list[Figure]]:
@@ -308,12 +320,17 @@ def _piece(population: Population, question: Question, arguments: Arguments) -> 
 def rows_of(population: Population, question: Question, arguments: Arguments) -> str:
     """SQL: the population's rows of the period, narrowed."""
     as_of = question.as_of if population.past_rows else None
-    moments = {"since": question.period.since, "until": question.period.until, "now": as_of or question.now}
+    moments: dict[str, datetime | list[datetime]] = {
+        "since": question.period.since,
+        "until": question.period.until,
+        "now": as_of or question.now,
+        "starts": [one.since for one in question.pieces] or [question.period.since],
+    }
     of_period = f"{population.at} >= {{since}} and {population.at} < {{until}}" if population.at else "true"
     source = population.past_rows if as_of else population.rows
     words = f"from {source} counted where ({population.condition}) and {of_period}"
     named = {name: moment for name, moment in moments.items() if f"{{{name}}}" in words}
-    rows = words.format(**{name: f"{arguments.add(moment)}::timestamptz" for name, moment in named.items()})
+    rows = words.format(**{name: f"{arguments.add(moment)}::{_TYPES[name]}" for name, moment in named.items()})
     return " and ".join([rows, *_narrowing(population, question.wanted, arguments)])
 
 

@@ -170,6 +170,11 @@ def teams_with_figures(reader: Reader) -> frozenset[Slug] | None:
     return reader.teams if reader.role is Role.AGENT else None
 
 
+def agent_with_figures(reader: Reader) -> PersonId | None:
+    """The only agent whose own figures a person sees: themselves. Supervisors and admins see everybody's (None)."""
+    return reader.id if reader.role is Role.AGENT else None
+
+
 def may_see_internal(reader: Reader, ticket: HasAudience) -> bool:
     """Internal notes are the desk's: its team's, and of those whom somebody of it made watch the ticket.
 

@@ -68,7 +68,8 @@ def change(value: Value, previous: Value) -> float | None:
 
 
 class ReportFilter(NamedTuple):
-    """Which rows count; empty means all. `within` are the only teams whose rows may be counted (None: any).
+    """Which rows count; empty means all. `within` are the only teams whose rows may be counted (None: any);
+    `alone` is the only agent whose own figures may be told apart from their teams' (None: everybody's).
 
     A figure that does not know a dimension that is narrowed (a shift has no priority) has no value.
     """
@@ -80,3 +81,4 @@ class ReportFilter(NamedTuple):
     agent: Sequence[PersonId] = ()
     no_agent: bool = False
     within: frozenset[Slug] | None = None
+    alone: PersonId | None = None

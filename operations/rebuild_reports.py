@@ -1,4 +1,5 @@
-"""Folds facts and spans of all tickets anew: `make rebuild-reports`. Figures stay as they are until theirs is replaced.
+"""Folds facts and spans of all tickets anew, and what each agent was: `make rebuild-reports`. Figures stay as they are
+until theirs is replaced.
 
 What was interrupted goes on where it was with `--resume`; a worker that runs takes it up by itself.
 """
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable
 
 from database.pool import UNAVAILABLE, open_pool
+from database.presence_spans import rebuild_presences
 from database.report_log import ReportLog
 from settings import Settings
 
@@ -41,6 +43,8 @@ async def _run(settings: Settings, *, resume: bool) -> str:
         print(f"\r{count:,} events", end="", flush=True)
 
     async with await open_pool(settings.database_dsn, 2) as pool:
+        if not resume:
+            await rebuild_presences(pool)
         count = await rebuild(ReportLog(pool), resume=resume, tell=tell)
     seconds = time.monotonic() - began
     return f"\nFolded {count:,} events in {seconds:.0f} s."

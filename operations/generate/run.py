@@ -11,10 +11,11 @@ from typing import NamedTuple
 import asyncpg
 
 from domain.ids import TicketNumber
+from operations.generate.attendance import attend
 from operations.generate.desk import MadeDesk, make_desk, new_id
 from operations.generate.life import live
 from operations.generate.rows import Copier, Rows, rows_of, write
-from operations.generate.shape import END, WEEK, moments_of_week, week_counts
+from operations.generate.shape import END, WEEK, WEEKS, moments_of_week, week_counts
 
 FIRST_NUMBER = 1001
 COPIES = 100
@@ -49,18 +50,20 @@ def generate(
     seed: int = 1,
     tell: Callable[[int, int], object] | None = None,
     least_lives: int = LEAST_LIVES,
+    weeks_worked: int = WEEKS,
 ) -> int:
-    """Make a desk of so many tickets. `tell` hears now and then how many tickets and events are written.
+    """Make a desk of so many tickets, whose agents were at work in its last weeks. `tell` hears now and then how many
+    tickets and events are written.
 
     Returns the number of events. Raises DeskError when the database is not empty.
     """
     chance = Random(f"desk:{seed}")
-    desk = asyncio.run(_begin(dsn, chance))
+    desk, done_events = asyncio.run(_begin(dsn, chance, weeks_worked))
     counts = week_counts(tickets, chance)
     firsts = accumulate(counts, initial=FIRST_NUMBER)
     weeks = [Week(place, first, count) for place, (first, count) in enumerate(zip(firsts, counts, strict=False))]
     plan = Plan(dsn, desk, min(tickets, max(tickets // COPIES, least_lives)), seed)
-    done_tickets, done_events = 0, 0
+    done_tickets = 0
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
         for week in as_completed([pool.submit(_fill, plan, week) for week in weeks]):
             more_tickets, more_events = week.result()
@@ -71,9 +74,11 @@ def generate(
     return done_events
 
 
-async def _begin(dsn: str, chance: Random) -> MadeDesk:
+async def _begin(dsn: str, chance: Random, weeks_worked: int) -> tuple[MadeDesk, int]:
+    """The desk, and how many events the days of its agents have."""
     async with asyncpg.create_pool(dsn, min_size=1, max_size=1) as pool:
-        return await make_desk(pool, chance)
+        desk = await make_desk(pool, chance)
+        return desk, await attend(pool, desk, chance, weeks_worked)
 
 
 async def _end(dsn: str, next_number: int) -> None:

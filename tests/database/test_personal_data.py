@@ -44,6 +44,7 @@ async def test_every_column_of_words_is_blanked_kept_for_a_reason_or_gone(pool: 
         "people": {"role", "tier", "kind", "email_key"},
         "agents": {"presence", "specialisations"},
         "agent_skills": {"skill"},
+        "presence_spans": {"presence"},
         "shifts": {"team", "kind", "status"},
         "shift_requests": {"kind", "team", "state"},
         "time_off": {"kind", "state"},

@@ -36,7 +36,7 @@ def chance(seed: int) -> Random:
 @pytest.fixture
 async def made(database_dsn: str) -> str:
     """A desk most of whose tickets are copies."""
-    await asyncio.to_thread(generate, database_dsn, TICKETS, 1, least_lives=60)
+    await asyncio.to_thread(generate, database_dsn, TICKETS, 1, least_lives=60, weeks_worked=2)
     return database_dsn
 
 
@@ -83,7 +83,7 @@ async def test_its_facts_are_what_hands_count_and_its_tickets_go_on(made: str) -
         told: list[int] = []
         events = await rebuild(ReportLog(pool), resume=False, tell=told.append, batch=500)
 
-        assert events == await pool.fetchval("select count(*) from events") + 1
+        assert events == await pool.fetchval("select count(ticket_number) from events") + 1
         assert told[-1] == events
         facts = {row["number"]: facts_of(row) for row in await pool.fetch("select * from ticket_facts")}
         assert len(calendars) == 1

@@ -1,0 +1,243 @@
+"""The figures of agents and teams are what hands count over raw events and the plan: in random periods, groups,
+pieces and filters, of a desk whose agents and tickets lived by chance."""
+
+import json
+from collections import defaultdict
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import pytest
+
+from database.pool import Pool
+from database.presence_spans import rebuild_presences
+from database.report_catalogue import REPORTS
+from database.report_log import ReportLog
+from database.reports import Question, Reports, Values
+from database.staff_figures import FAIRNESS, TIME_FIGURES
+from database.tickets import TicketStore
+from domain.errors import ForbiddenError, InvalidError
+from domain.ids import PersonId
+from domain.period import Period, pieces_of
+from domain.report import Dimension, ReportFilter
+from tests.counted_facts import counted_facts, counted_spans
+from tests.counted_staff import (
+    Asked,
+    Desk,
+    PlannedBreak,
+    PlannedShift,
+    Resolved,
+    Time,
+    ToldPresence,
+    counted_figures,
+    counted_time,
+    parts,
+    presence_at,
+    team_of,
+)
+from tests.database.figure_lives import Lives, OfficeTerms, office_calendar, raw_events
+from tests.database.working_lives import WorkingLives
+from tests.factories import AGENT, BILLING_AGENT, NOW, OTHER_AGENT, SUPERVISOR
+
+AGENTS = (AGENT, OTHER_AGENT, BILLING_AGENT, SUPERVISOR)
+"""Of one team, of two, of another one, and of none."""
+TEAMS = ("support", "billing", "network")
+FIGURES = (*TIME_FIGURES, FAIRNESS)
+CHANCE = Random(11)  # noqa: S311  nothing secret
+
+
+class Lived(NamedTuple):
+    """A desk, and when its last thing happened."""
+
+    pool: Pool
+    desk: Desk
+    now: datetime
+
+
+async def lived(pool: Pool, store: TicketStore, seed: int, steps: int = 160) -> Lived:
+    """A desk whose tickets and agents lived beside each other."""
+    await pool.execute("insert into team_members (person_id, team) values ($1, 'network')", OTHER_AGENT)
+    async with office_calendar(pool) as version:
+        tickets = Lives(store, OfficeTerms(version), seed)
+        agents = WorkingLives(pool, AGENTS, seed)
+        await agents.plan(NOW, 40)
+        for _ in range(12):
+            await tickets.open()
+        for _ in range(steps):
+            await tickets.step()
+            await agents.step(tickets.now)
+        log = ReportLog(pool)
+        while await log.catch_up():
+            pass
+        desk = await desk_of(pool, tickets, dict.fromkeys((1, version)))
+    return Lived(pool, desk, tickets.now)
+
+
+async def desk_of(pool: Pool, tickets: Lives, calendars: dict[int, Any]) -> Desk:
+    """All that is to be counted, as it lies in the database."""
+    histories = [await raw_events(pool, number) for number in tickets.numbers]
+    facts = [counted_facts(history, calendars) for history in histories]
+    return Desk(
+        await told(pool),
+        await planned(pool),
+        [span for history in histories for span in counted_spans(history)],
+        [Resolved(one["resolved_at"], one["resolver_id"], one["resolved_team"]) for one in facts if one["resolved_at"]],
+        {
+            row["person_id"]: row["teams"]
+            for row in await pool.fetch("select person_id, array_agg(team) as teams from team_members group by 1")
+        },
+    )
+
+
+async def told(pool: Pool) -> list[ToldPresence]:
+    """What the log tells of presences, each at the moment at which it took effect."""
+    rows = await pool.fetch("select person_id, at, data from events where type = 'agent.presence_changed' order by id")
+    presences, last = list[ToldPresence](), dict[PersonId, datetime]()
+    for row in rows:
+        last[row["person_id"]] = max(row["at"], last.get(row["person_id"], row["at"]))
+        presences.append(
+            ToldPresence(row["person_id"], last[row["person_id"]], json.loads(row["data"])["presence"])
+        )  # fmt: skip
+    return presences
+
+
+async def planned(pool: Pool) -> list[PlannedShift]:
+    breaks = defaultdict[int, list[PlannedBreak]](list)
+    for row in await pool.fetch("select shift_id, starts_at, ends_at, is_cancelled from shift_breaks"):
+        breaks[row["shift_id"]].append(PlannedBreak(row["starts_at"], row["ends_at"], row["is_cancelled"]))
+    rows = await pool.fetch("select agent_id, team, starts_at, ends_at, status, started_at, ended_at, id from shifts")
+    return [PlannedShift._make((*row[:-1], breaks[row["id"]])) for row in rows]
+
+
+def some_period(lived: Lived) -> tuple[Period, datetime]:
+    """A period, and the moment of asking: mostly after it, sometimes in the middle of it."""
+    length = lived.now - NOW
+    since = NOW + length * CHANCE.uniform(-0.1, 0.7)
+    until = since + length * CHANCE.uniform(0.05, 0.5)
+    return Period(since, until), CHANCE.choice([lived.now, since + (until - since) * CHANCE.random()])
+
+
+def agree(values: Values, counted: dict[str, float | None]) -> None:
+    for name, value in counted.items():
+        assert values[name] == (None if value is None else pytest.approx(value, rel=1e-6, abs=1e-3)), name
+
+
+def times_of(lived: Lived, since: datetime, until: datetime, now: datetime) -> dict[UUID, Time]:
+    return counted_time(lived.desk, AGENTS, since, max(min(until, now), since))
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_figures_are_what_hands_count(pool: Pool, store: TicketStore, seed: int) -> None:
+    at_desk = await lived(pool, store, seed)
+    reports, found = Reports(pool), 0
+    for _ in range(4):
+        period, now = some_period(at_desk)
+        times = times_of(at_desk, *period, now)
+        for dimension in (Dimension.AGENT, Dimension.TEAM):
+            asked = CHANCE.choice([Asked(), Asked(agents=(OTHER_AGENT, SUPERVISOR)), Asked(teams=("support",))])
+            wanted = ReportFilter(team=asked.teams, agent=asked.agents)  # type: ignore[arg-type]
+            answer = await reports.ask(FIGURES, Question(period, now, wanted, dimension))
+
+            agree(answer.values, counted_figures(at_desk.desk, times, asked, *period, now))
+            groups = {group.key: group.values for group in answer.groups}
+            for agent in AGENTS if dimension is Dimension.AGENT else ():
+                one = Asked((agent,), asked.teams) if not asked.agents or agent in asked.agents else None
+                if one is not None and str(agent) in groups:
+                    agree(groups[str(agent)], counted_figures(at_desk.desk, times, one, *period, now))
+                    found += 1
+            for team in TEAMS if dimension is Dimension.TEAM else ():
+                if team in groups:
+                    narrowed = Asked(asked.agents, (team,))
+                    agree(groups[team], counted_figures(at_desk.desk, times, narrowed, *period, now))
+                    found += 1
+            there = [(one, team) for one in AGENTS if times[one].present for team in parts(at_desk.desk, one)]
+            place = 0 if dimension is Dimension.AGENT else 1
+            assert {str(one[place]) for one in there if asked.fits(*one)} <= {str(key) for key in groups}
+    assert found > 8, "too dull to prove anything"
+
+
+async def test_pieces_and_the_period_before_are_what_hands_count(pool: Pool, store: TicketStore) -> None:
+    at_desk = await lived(pool, store, 7, steps=120)
+    days = pieces_of(Period(NOW + timedelta(days=3), NOW + timedelta(days=16, hours=5)), "week", "Europe/Berlin")
+    period = Period(days[0].since, days[-1].until)
+    question = Question(period, at_desk.now, group_by=Dimension.TEAM, pieces=days, compare=True)
+
+    answer = await Reports(pool).ask(FIGURES, question)
+
+    for place, values in answer.pieces:
+        since, until = place.since, place.until
+        counted = counted_figures(
+            at_desk.desk, times_of(at_desk, since, until, at_desk.now), Asked(), since, until, at_desk.now
+        )
+        del counted["fairness"]  # of a period as a whole
+        agree(values, counted)
+        assert values["fairness"] is None
+    before = answer.previous_period
+    assert before is not None
+    assert answer.previous is not None
+    times = times_of(at_desk, *before, at_desk.now)
+    agree(answer.previous, counted_figures(at_desk.desk, times, Asked(), *before, at_desk.now))
+    whole = counted_figures(
+        at_desk.desk, times_of(at_desk, *period, at_desk.now), Asked(), *period, at_desk.now
+    )  # fmt: skip
+    agree(answer.values, whole)
+    for figure in TIME_FIGURES:
+        if figure.adds_up:
+            assert sum(group.values[figure.name] or 0 for group in answer.groups) == pytest.approx(whole[figure.name])  # type: ignore[misc]
+    assert whole["late_starts"], "nobody was late"
+
+
+async def test_presences_follow_the_log_and_are_made_anew_from_it(pool: Pool, store: TicketStore) -> None:
+    at_desk = await lived(pool, store, 3, steps=60)
+    ask = "select * from presence_spans order by agent_id, since"
+    kept = await pool.fetch(ask)
+
+    for row in kept:
+        assert presence_at(at_desk.desk, row["agent_id"], row["since"]) == row["presence"]
+        assert row["until"] is None or presence_at(at_desk.desk, row["agent_id"], row["until"]) is not None
+    assert {row["agent_id"] for row in kept if row["until"] is None} == {one.agent for one in at_desk.desk.presences}
+    await pool.execute("delete from presence_spans")
+    await rebuild_presences(pool)
+    assert await pool.fetch(ask) == kept
+    assert len(kept) > 20
+
+
+async def test_nothing_is_known_of_what_is_to_come(pool: Pool) -> None:
+    period = Period(NOW, NOW + timedelta(days=1))
+
+    answer = await Reports(pool).ask(REPORTS["teams"], Question(period, NOW - timedelta(days=1)))
+
+    assert answer.values["present_seconds"] == answer.values["planned_seconds"] == answer.values["shifts"] == 0
+    assert answer.values["occupancy"] is None
+
+
+async def test_a_shift_rests_on_no_tickets_and_has_no_priority(pool: Pool) -> None:
+    period = Period(NOW, NOW + timedelta(days=1))
+    reports = Reports(pool)
+
+    answer = await reports.ask(FIGURES, Question(period, NOW, ReportFilter(priority=["high"])))  # type: ignore[list-item]
+
+    assert set(answer.values.values()) == {None}
+    with pytest.raises(InvalidError):
+        await reports.tickets_of(TIME_FIGURES[0], Question(period, NOW))
+    assert not TIME_FIGURES[0].population.knows(Dimension.HOUR_OF_WEEK), "its rows are longer than an hour"
+
+
+async def test_who_is_alone_is_told_of_nobody_else(pool: Pool, store: TicketStore) -> None:
+    at_desk = await lived(pool, store, 5, steps=60)
+    period = Period(NOW, at_desk.now)
+    question = Question(period, at_desk.now, ReportFilter(alone=AGENT), Dimension.AGENT)
+    reports = Reports(pool)
+
+    answer = await reports.ask(REPORTS["agents"], question)
+
+    whole = await reports.ask(REPORTS["agents"], question._replace(wanted=ReportFilter()))
+    assert {group.key for group in whole.groups} > {str(AGENT)}
+    assert {group.key for group in answer.groups} <= {str(AGENT), None}
+    assert answer.values == whole.values
+    resolved = next(one for one in REPORTS["agents"] if one.name == "resolved")
+    await reports.tickets_of(resolved, question, str(AGENT), has_key=True)
+    with pytest.raises(ForbiddenError):
+        await reports.tickets_of(resolved, question, str(OTHER_AGENT), has_key=True)
+    assert team_of(at_desk.desk, at_desk.desk.shifts[0]) in (None, *TEAMS)
