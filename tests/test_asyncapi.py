@@ -16,6 +16,7 @@ from database.events import EventRecord, StreamCursor
 from domain.agent import Presence
 from domain.agent_events import AgentPresenceChanged
 from domain.queue import QueueState
+from domain.queue_counts import OVERVIEW_CHANGED, QueueCounts
 from domain.ticket_events import TicketEvent
 from settings import ROOT
 from tests.domain.test_ticket_events import EVENTS
@@ -99,7 +100,7 @@ async def test_the_official_parser_has_nothing_to_say() -> None:
 
 
 def test_every_event_has_its_message_and_every_message_its_event() -> None:
-    from_the_code = {event.type for event in EVENTS} | {"agent.presence_changed", "queue.changed"}
+    from_the_code = {event.type for event in EVENTS} | {"agent.presence_changed", "queue.changed", OVERVIEW_CHANGED}
 
     assert from_the_code | NOTIFICATIONS | CONTROL == BY_TYPE.keys()
 
@@ -139,11 +140,15 @@ def test_who_hears_of_it_is_told(event: TicketEvent) -> None:
 def test_presence_and_queues_fit_their_messages() -> None:
     presence = AgentPresenceChanged(presence=Presence.ONLINE, previous=Presence.AWAY, cause="reconnected")
     queue = QueueState(team="support", waiting=3, offered=1, there=2, oldest_waiting_at=NOW)
+    counts = dict.fromkeys(list(QueueCounts.model_fields)[1:], 3)
+    overview = [QueueCounts.model_validate({"team": team, **counts}) for team in ("support", None)]
     said = [
         spoken("presence", presence.type, presence.model_dump_json(), ticket=False),
         spoken("queue", "queue.changed", queue.model_dump_json(), ticket=False),
+        *(spoken("queue", OVERVIEW_CHANGED, one.model_dump_json(), ticket=False) for one in overview),
     ]
-    said[1]["change"].pop("agent")  # the record above is about a person
+    for one in said[1:]:
+        one["change"].pop("agent")  # the record above is about a person
 
     for event in said:
         assert_fits(BY_TYPE[event["type"]]["payload"], event)
