@@ -46,7 +46,9 @@ STEPS = Population(
     """(
         select ticket_number as number, since, status, previous_status, team, priority, category, assignee_id,
             (select f.channel from ticket_facts f where f.number = ticket_number) as channel
-        from ticket_spans where previous_status is distinct from status
+        from ticket_spans
+        where previous_status is distinct from status
+            and (status = 'resolved' or previous_status in ('resolved', 'closed') and status <> 'closed')
     )""",
     {
         Dimension.TEAM: "team",
@@ -57,9 +59,10 @@ STEPS = Population(
     },
     at="since",
 )
-"""Changes of tickets' status, each where its ticket was from then on. A ticket is in it once for each."""
+"""Resolutions and reopenings, each at its moment and where its ticket was from then on. A ticket is in it as often as
+it was resolved or came back. The condition is that of its indexes, word for word."""
 _RESOLUTION = "status = 'resolved'"
-_REOPENING = "previous_status in ('resolved', 'closed') and status not in ('resolved', 'closed')"
+_REOPENING = "status <> 'resolved'"
 
 TICKET_FIGURES: tuple[Figure, ...] = (
     count("opened", OPENED, "Tickets opened."),

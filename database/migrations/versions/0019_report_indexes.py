@@ -1,4 +1,4 @@
-"""Reports: the ways to the steps of tickets' lives and to escalations of a period."""
+"""Reports: the ways to resolutions and reopenings and to escalations of a period."""
 
 from alembic import op
 
@@ -7,8 +7,14 @@ down_revision = "0017"
 branch_labels = None
 depends_on = None
 
+IS_STEP = """
+previous_status is distinct from status
+    and (status = 'resolved' or previous_status in ('resolved', 'closed') and status <> 'closed')
+"""
 STATEMENTS = (
-    "create index ticket_facts_steps on ticket_facts (span_since) where previous_status is distinct from status",
+    "drop index ended_spans_steps",
+    f"create index ended_spans_steps on ended_spans (since) where {IS_STEP}",
+    f"create index ticket_facts_steps on ticket_facts (span_since) where {IS_STEP}",
     "create index events_of_escalations on events (at) where type in ('ticket.escalated', 'ticket.de_escalated')",
 )
 
@@ -19,4 +25,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("drop index events_of_escalations, ticket_facts_steps")
+    op.execute("drop index events_of_escalations, ticket_facts_steps, ended_spans_steps")
+    op.execute("create index ended_spans_steps on ended_spans (since) where previous_status is distinct from status")
