@@ -15,9 +15,9 @@ class Population(NamedTuple):
     """Rows that are counted.
 
     `rows` is what stands after `from`: a table, a view or a query in brackets. It may name `{since}`, `{until}` and
-    `{now}`, the ends of the period and the moment of asking. With `at` empty it already is of the period; else rows
-    count whose column `at` lies in it. `places` are the columns of the dimensions that it knows. `ticket` is the column
-    of the ticket's number; empty: its rows are of no ticket. `condition` leaves out rows.
+    `{now}`, the ends of the period and the moment of asking. With `at` empty it already is of the period, and cannot be
+    cut into pieces; else rows count whose column `at` lies in it. `places` are the columns of the dimensions that it
+    knows. `ticket` is the column of the ticket's number; empty: its rows are of no ticket. `condition` leaves out rows.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Population(NamedTuple):
     ticket: str = "number"
     condition: str = "true"
 
-    def knows(self, dimension: Dimension) -> bool:
+    def knows(self, dimension: Dimension | None) -> bool:
         """Whether its rows can be told apart by this dimension."""
         return dimension in self.places or (dimension is Dimension.HOUR_OF_WEEK and bool(self.at))
 

@@ -5,7 +5,7 @@ list of tickets behind a number: its rows are chosen by the same words as those 
 snapshot, and a population is read once for all figures that count it.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -40,7 +40,6 @@ union all
 select 'agent', one::text from unnest($3::uuid[]) one where not exists (select from people where id = one)
 limit 1
 """
-_KNOWS_NOT = "null::text"
 
 
 class Question(NamedTuple):
@@ -127,7 +126,8 @@ class Reports:
             )
             keys = found.groups.keys() | (previous.groups.keys() if previous else set())
             names = await _names(connection, question.group_by, keys)
-        nothing = _nothing(figures, question)
+        in_group = _nothing(figures, question.wanted, lambda one: one.knows(question.group_by))
+        in_piece = _nothing(figures, question.wanted, lambda one: bool(one.at))
         return Answer(
             question,
             found.whole,
@@ -137,13 +137,13 @@ class Reports:
                 Group(
                     key,
                     name,
-                    nothing | found.groups.get(key, {}),
-                    None if previous is None else nothing | previous.groups.get(key, {}),
+                    in_group | found.groups.get(key, {}),
+                    None if previous is None else in_group | previous.groups.get(key, {}),
                 )
                 for key, name in names.items()
             ],
             [
-                PieceValues(piece, nothing | found.pieces.get(place, {}))
+                PieceValues(piece, in_piece | found.pieces.get(place, {}))
                 for place, piece in enumerate(question.pieces, start=1)
             ],
         )
@@ -186,7 +186,7 @@ async def _read(connection: Connection, figures: Sequence[Figure], question: Que
         if not _knows(population, question.wanted):
             continue
         for row in await connection.fetch(*_statement(population, those, question), timeout=PATIENT_SECONDS):
-            is_by_key, is_by_piece, key, piece, *values = row
+            is_by_key, key, is_by_piece, piece, *values = row
             if is_by_piece:
                 place = found.pieces.setdefault(piece, {})
             elif is_by_key:
@@ -210,16 +210,18 @@ def _value(figure: Figure, value: Any) -> Value:
     return None if value is None or not value[0] else Spread(int(value[0]), *(float(one) for one in value[1:]))
 
 
-def _nothing(figures: Sequence[Figure], question: Question) -> dict[str, Value]:
+def _nothing(
+    figures: Sequence[Figure], wanted: ReportFilter, is_known: Callable[[Population], bool]
+) -> dict[str, Value]:  # fmt: skip
     """What a group or a piece has that no row is in: a count of nothing is 0, all else is None."""
     return {
-        figure.name: 0 if figure.adds_up and _knows(figure.population, question.wanted, question.group_by) else None
+        figure.name: 0 if figure.adds_up and is_known(figure.population) and _knows(figure.population, wanted) else None
         for figure in figures
     }
 
 
-def _knows(population: Population, wanted: ReportFilter, group_by: Dimension | None = None) -> bool:
-    """Whether the population has the dimensions that are narrowed, and the one that is grouped by."""
+def _knows(population: Population, wanted: ReportFilter) -> bool:
+    """Whether the population has the dimensions that are narrowed."""
     narrowed = {
         Dimension.TEAM: bool(wanted.team) or wanted.within is not None,
         Dimension.PRIORITY: bool(wanted.priority),
@@ -227,31 +229,21 @@ def _knows(population: Population, wanted: ReportFilter, group_by: Dimension | N
         Dimension.CHANNEL: bool(wanted.channel),
         Dimension.AGENT: bool(wanted.agent) or wanted.no_agent,
     }
-    asked = {dimension for dimension, is_narrowed in narrowed.items() if is_narrowed}
-    if group_by is not None:
-        asked.add(group_by)
-    return all(population.knows(dimension) for dimension in asked)
+    return all(population.knows(dimension) for dimension, is_narrowed in narrowed.items() if is_narrowed)
 
 
 def _statement(population: Population, figures: Sequence[Figure], question: Question) -> tuple[Any, ...]:
     """The figures of one population: of all, by group, and by piece."""
     arguments = Arguments()
-    key = _key(population, question, arguments)
-    piece, sets = "null::int", ["()"]
-    if key != _KNOWS_NOT:
-        sets.append("(key)")
-    if question.pieces and population.at:
-        starts = arguments.add([one.since for one in question.pieces])
-        piece = f"width_bucket({population.at}, {starts}::timestamptz[])"
-        sets.append("(piece)")
-    is_by_key = "grouping(key) = 0" if "(key)" in sets else "false"
-    is_by_piece = "grouping(piece) = 0" if "(piece)" in sets else "false"
-    expressions = ", ".join(figure.expression for figure in figures)
+    sought = {"key": _key(population, question, arguments), "piece": _piece(population, question, arguments)}
+    known = {name: column for name, column in sought.items() if column is not None}
+    places = [f"grouping({name}) = 0, {name}" if name in known else "false, null" for name in sought]
+    columns = [f"{column} as {name}" for name, column in known.items()]
+    rows = ", ".join([*columns, "counted.*"])
     statement = f"""
-        select {is_by_key}, {is_by_piece}, {"key" if "(key)" in sets else "null"},
-            {"piece" if "(piece)" in sets else "null"}, {expressions}
-        from (select {key} as key, {piece} as piece, counted.* {_from(population, question, arguments)}) counted
-        group by grouping sets ({", ".join(sets)})
+        select {", ".join(places)}, {", ".join(figure.expression for figure in figures)}
+        from (select {rows} {_from(population, question, arguments)}) counted
+        group by grouping sets ({", ".join(["()", *(f"({name})" for name in known)])})
     """
     return statement, *arguments.values
 
@@ -263,13 +255,15 @@ def _rows_statement(
     population, arguments = figure.population, Arguments()
     if not population.ticket:
         raise InvalidError(f"{figure.name} does not rest on tickets.")
-    group_by = question.group_by if has_key else None
-    if not _knows(population, question.wanted, group_by):
-        raise InvalidError(f"{figure.name} knows nothing of what it was asked for.")
-    ticket, at, value = population.ticket, population.at or "null::timestamptz", figure.value or "null"
+    if not _knows(population, question.wanted):
+        raise InvalidError(f"{figure.name} cannot be narrowed like that: it knows nothing of it.")
     conditions = [figure.of]
     if has_key:
-        conditions.append(f"{_key(population, question, arguments)} is not distinct from {arguments.add(key)}::text")
+        column = _key(population, question, arguments)
+        if column is None:
+            raise InvalidError(f"{figure.name} is not known by {question.group_by}.")
+        conditions.append(f"{column} is not distinct from {arguments.add(key)}::text")
+    ticket, at, value = population.ticket, population.at or "null::timestamptz", figure.value or "null"
     rows = f"""
         select {ticket} as ticket, {at} as at, ({value})::float8 as value {_from(population, question, arguments)}
             and {" and ".join(f"({one})" for one in conditions)}
@@ -283,45 +277,54 @@ def _rows_statement(
     return statement, *arguments.values
 
 
-def _key(population: Population, question: Question, arguments: Arguments) -> str:
-    """SQL: the key of a row's group, as text; `_KNOWS_NOT` when it has none."""
+def _key(population: Population, question: Question, arguments: Arguments) -> str | None:
+    """SQL: the key of a row's group, as text; None when there are no groups, or the population does not know them."""
     if question.group_by is None or not population.knows(question.group_by):
-        return _KNOWS_NOT
+        return None
     if question.group_by is not Dimension.HOUR_OF_WEEK:
         return f"({population.places[question.group_by]})::text"
     offsets = offsets_of(question.period, question.zone)
     since = arguments.add([one.since for one in offsets])
     ahead = arguments.add([one.offset for one in offsets])
-    place = f"greatest(width_bucket({population.at}, {since}::timestamptz[]), 1)"
-    local = f"({population.at} at time zone 'UTC' + ({ahead}::interval[])[{place}])"
+    offset = f"({ahead}::interval[])[width_bucket({population.at}, {since}::timestamptz[])]"
+    local = f"({population.at} at time zone 'UTC' + {offset})"
     return f"((extract(isodow from {local}) - 1) * 24 + extract(hour from {local}))::int::text"
+
+
+def _piece(population: Population, question: Question, arguments: Arguments) -> str | None:
+    """SQL: which piece of the period a row lies in, from 1 on; None when there are no pieces, or no moments."""
+    if not question.pieces or not population.at:
+        return None
+    return f"width_bucket({population.at}, {arguments.add([one.since for one in question.pieces])}::timestamptz[])"
 
 
 def _from(population: Population, question: Question, arguments: Arguments) -> str:
     """SQL: the population's rows of the period, narrowed."""
-    since, until = (f"{arguments.add(end)}::timestamptz" for end in question.period)
-    conditions = [f"({population.condition})"]
-    if population.at:
-        conditions.append(f"{population.at} >= {since} and {population.at} < {until}")
-    now = f"{arguments.add(question.now)}::timestamptz"
-    conditions.append(f"{since} <= {until} and {now} is not null")  # every value that is handed over is named
-    wanted = question.wanted
-    for dimension, values, type in (
-        (Dimension.TEAM, wanted.team, "text"),
-        (Dimension.PRIORITY, wanted.priority, "text"),
-        (Dimension.CATEGORY, wanted.category, "text"),
-        (Dimension.CHANNEL, wanted.channel, "text"),
+    moments = {"since": question.period.since, "until": question.period.until, "now": question.now}
+    of_period = f"{population.at} >= {{since}} and {population.at} < {{until}}" if population.at else "true"
+    words = f"from {population.rows} counted where ({population.condition}) and {of_period}"
+    named = {name: moment for name, moment in moments.items() if f"{{{name}}}" in words}
+    rows = words.format(**{name: f"{arguments.add(moment)}::timestamptz" for name, moment in named.items()})
+    return " and ".join([rows, *_narrowing(population, question.wanted, arguments)])
+
+
+def _narrowing(population: Population, wanted: ReportFilter, arguments: Arguments) -> Iterator[str]:
+    """SQL: a condition for each dimension that is narrowed."""
+    places = population.places
+    for dimension, values in (
+        (Dimension.TEAM, wanted.team),
+        (Dimension.PRIORITY, wanted.priority),
+        (Dimension.CATEGORY, wanted.category),
+        (Dimension.CHANNEL, wanted.channel),
     ):
         if values:
-            conditions.append(f"{population.places[dimension]} = any({arguments.add(list(values))}::{type}[])")
+            yield f"{places[dimension]} = any({arguments.add(list(values))}::text[])"
     if wanted.within is not None:
-        conditions.append(f"{population.places[Dimension.TEAM]} = any({arguments.add(sorted(wanted.within))}::text[])")
+        yield f"{places[Dimension.TEAM]} = any({arguments.add(sorted(wanted.within))}::text[])"
     if wanted.agent or wanted.no_agent:
-        agent = population.places[Dimension.AGENT]
+        agent = places[Dimension.AGENT]
         nobody = f" or {agent} is null" if wanted.no_agent else ""
-        conditions.append(f"({agent} = any({arguments.add(list(wanted.agent))}::uuid[]){nobody})")
-    rows = population.rows.format(since=since, until=until, now=now)
-    return f"from {rows} counted where {' and '.join(conditions)}"
+        yield f"({agent} = any({arguments.add(list(wanted.agent))}::uuid[]){nobody})"
 
 
 async def _names(
@@ -333,4 +336,5 @@ async def _names(
     known = [key for key in keys if key is not None]
     rows: list[asyncpg.Record] = await connection.fetch(_NAMES[group_by], known, timeout=PATIENT_SECONDS)
     names: dict[str | None, str | None] = {row[0]: row[1] for row in rows}
-    return names | dict.fromkeys(key for key in keys if key not in names)
+    nameless = sorted(key for key in known if key not in names)
+    return names | dict.fromkeys([*nameless, *(key for key in keys if key is None)])

@@ -44,10 +44,9 @@ RESOLVED = Population(
 STEPS = Population(
     "steps",
     """(
-        select s.ticket_number as number, s.since, s.status, s.previous_status, s.team, s.priority, s.category,
-            s.assignee_id, f.channel
-        from ticket_spans s join ticket_facts f on f.number = s.ticket_number
-        where s.previous_status is distinct from s.status and s.since >= {since} and s.since < {until}
+        select ticket_number as number, since, status, previous_status, team, priority, category, assignee_id,
+            (select f.channel from ticket_facts f where f.number = ticket_number) as channel
+        from ticket_spans where previous_status is distinct from status
     )""",
     {
         Dimension.TEAM: "team",

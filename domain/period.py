@@ -12,6 +12,8 @@ USUAL_PERIOD = timedelta(days=30)
 MAX_PERIOD = timedelta(days=3_660)
 """Ten years."""
 MAX_PIECES = 400
+_LOOK = timedelta(days=1)
+"""How often one looks for a change of the clocks: since 1970 no zone has changed them twice within three days."""
 
 
 class Period(NamedTuple):
@@ -83,16 +85,23 @@ def _begin(day: date, zone: Zone) -> datetime:
 
 
 def period_before(period: Period, zone: Zone) -> Period:
-    """The period that ends where this one begins and has as many days of the zone, or as many months where both ends
-    are the first moments of months."""
+    """The period that ends where this one begins and is as long by the zone's calendar: as many months when both ends
+    are first moments of months, as many days when both show the same time of the day, else as many seconds."""
+    return Period(_start_before(period, zone), period.since)
+
+
+def _start_before(period: Period, zone: Zone) -> datetime:
     since, until = (end.astimezone(time_zone(zone)) for end in period)
-    if all(end == _begin(end.date().replace(day=1), zone) for end in period):
-        months = (until.year - since.year) * 12 + until.month - since.month
-        month = since.year * 12 + since.month - 1 - months
-        return Period(_begin(date(month // 12, month % 12 + 1, 1), zone), period.since)
-    wall = until.replace(tzinfo=None) - since.replace(tzinfo=None)
-    start = (since.replace(tzinfo=None) - wall).replace(tzinfo=time_zone(zone)).astimezone(UTC)
-    return Period(min(start, period.since - timedelta(seconds=1)), period.since)
+    # In UTC: Python holds no moment that a wall clock shows twice for equal to one of another zone.
+    if all(end == _begin(shown.date().replace(day=1), zone) for end, shown in zip(period, (since, until), strict=True)):
+        month = 2 * (since.year * 12 + since.month) - (until.year * 12 + until.month) - 1
+        return _begin(date(month // 12, month % 12 + 1, 1), zone)
+    if since.time() == until.time():
+        days = until.date() - since.date()
+        start = (since - days).replace(fold=0).astimezone(UTC)
+        if start < period.since:
+            return start
+    return period.since - (period.until - period.since)
 
 
 class ZoneOffset(NamedTuple):
@@ -104,24 +113,28 @@ class ZoneOffset(NamedTuple):
 
 def offsets_of(period: Period, zone: Zone) -> list[ZoneOffset]:
     """How a zone's clocks run in a period: the offset that it begins with, and each change of it."""
-    here = time_zone(zone)
-
-    def offset_at(moment: datetime) -> timedelta:
-        return moment.astimezone(here).utcoffset() or timedelta()
-
-    offsets = [ZoneOffset(period.since, offset_at(period.since))]
-    moment = period.since
-    while moment < period.until:
-        following = min(moment + timedelta(days=1), period.until)
-        if offset_at(following) != offsets[-1].offset:
-            unchanged, changed = moment, following
-            while changed - unchanged > timedelta(seconds=1):
-                middle = unchanged + (changed - unchanged) / 2
-                if offset_at(middle) == offsets[-1].offset:
-                    unchanged = middle
-                else:
-                    changed = middle
-            at = changed.replace(microsecond=0)
-            offsets.append(ZoneOffset(at, offset_at(at)))
-        moment = following
+    offsets = [ZoneOffset(period.since, _offset_at(period.since, zone))]
+    unchanged = period.since
+    while unchanged < period.until:
+        following = min(unchanged + _LOOK, period.until)
+        if _offset_at(following, zone) != offsets[-1].offset:
+            offsets.append(_change(unchanged, following, zone))
+        unchanged = following
     return offsets
+
+
+def _change(unchanged: datetime, changed: datetime, zone: Zone) -> ZoneOffset:
+    """The change of the offset between two moments; it comes at a full second."""
+    former = _offset_at(unchanged, zone)
+    while changed - unchanged > timedelta(seconds=1):
+        middle = unchanged + (changed - unchanged) / 2
+        if _offset_at(middle, zone) == former:
+            unchanged = middle
+        else:
+            changed = middle
+    at = changed.replace(microsecond=0)
+    return ZoneOffset(at, _offset_at(at, zone))
+
+
+def _offset_at(moment: datetime, zone: Zone) -> timedelta:
+    return moment.astimezone(time_zone(zone)).utcoffset() or timedelta()

@@ -39,7 +39,7 @@ class Unit(StrEnum):
 
     COUNT = "count"
     SHARE = "share"
-    """From 0 to 1."""
+    """1 is all of it. What is counted by something else, as reopenings by resolutions, may be more."""
     SECONDS = "seconds"
     NUMBER = "number"
     """A mean, an index: nothing that adds up."""
