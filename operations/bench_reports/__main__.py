@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make bench-reports", description=__doc__)
     parser.add_argument("--tickets", type=int, default=USUAL, help=f"of the made desk (default {USUAL})")
     parser.add_argument("--database", metavar="URL", help="a made desk, its facts folded: only its questions are asked")
+    parser.add_argument("--questions-only", action="store_true", help="do not measure writes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     return parser
 
@@ -73,11 +74,11 @@ async def _run(options: argparse.Namespace, console: Console) -> list[Figure]:
         if dsn is None:
             dsn = await held.enter_async_context(empty_database())
             figures += await _make(dsn, options.tickets, console)
-        connection = await asyncpg.connect(dsn)
-        held.push_async_callback(connection.close)
-        figures += await measure_questions(connection, Random("questions"))
-        console.print("the questions are asked")
         pool = await held.enter_async_context(await open_pool(dsn, 8))
+        figures += await measure_questions(pool, Random("questions"))
+        console.print("the questions are asked")
+        if options.questions_only:
+            return figures
         return [*figures, *await measure_writes(dsn, pool, LIVES)]
 
 

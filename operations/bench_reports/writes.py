@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple, cast
 
+from database.bell import BELL, Bell
 from database.pool import Pool
 from database.report_log import ReportLog
 from database.ticket_rows import NewWording
@@ -122,15 +123,19 @@ async def measure_writes(dsn: str, pool: Pool, lives: int) -> list[Figure]:
                 await _caught_up(reports)
         return sample
 
-    _, _, alone, with_follower = await in_turns(
-        [
-            lambda: paced(busy.alone),
-            lambda: followed(paced, busy.followed),
-            lambda: as_fast_as_can_be(most.alone),
-            lambda: followed(as_fast_as_can_be, most.followed),
-        ],
-        rounds=ROUNDS,
-    )
+    listening = asyncio.create_task(Bell(dsn, {BELL: lambda _: None}).run())  # as an API process does in any case
+    try:
+        _, _, alone, with_follower = await in_turns(
+            [
+                lambda: paced(busy.alone),
+                lambda: followed(paced, busy.followed),
+                lambda: as_fast_as_can_be(most.alone),
+                lambda: followed(as_fast_as_can_be, most.followed),
+            ],
+            rounds=ROUNDS,
+        )
+    finally:
+        listening.cancel()
     floor = Floor("nobody follows", alone.per_second * WRITES_A_TICKET)
     return [
         *busy.figures(f"writes, {LIVES_A_SECOND * WRITES_A_TICKET} a second"),
