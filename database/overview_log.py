@@ -5,7 +5,6 @@ killed, what was not told yet is known, and the next look tells it. Facts stand 
 counts are those of its revision.
 """
 
-
 from database.bell import BELL
 from database.overview import NO_TEAM, queue_counts
 from database.pool import Connection, Pool
