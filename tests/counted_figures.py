@@ -8,10 +8,9 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 from database.reports import Question
-from domain.business_calendar import BusinessCalendar
+from domain.business_calendar import BusinessCalendar, time_zone
 from domain.ids import TicketNumber
 from domain.period import IntervalKind
 from domain.report import Dimension, ReportFilter, Spread, Value
@@ -33,13 +32,13 @@ class Row(NamedTuple):
 
     def group(self, dimension: Dimension, zone: str) -> str | None:
         if dimension is Dimension.HOUR_OF_WEEK:
-            local = self.at.astimezone(ZoneInfo(zone))
+            local = self.at.astimezone(time_zone(zone))
             return str(local.weekday() * 24 + local.hour)
         return self.places[dimension]
 
     def first_date(self, interval: IntervalKind, zone: str) -> date:
         """Of the day, week or month that the wall clock of the zone showed."""
-        return FIRST_DATE[interval](self.at.astimezone(ZoneInfo(zone)).date())
+        return FIRST_DATE[interval](self.at.astimezone(time_zone(zone)).date())
 
 
 class Twin(NamedTuple):

@@ -4,7 +4,6 @@ import random
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple, get_args
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -13,6 +12,7 @@ from database.report_catalogue import FIGURES, REPORTS
 from database.report_log import ReportLog
 from database.reports import Counted, Group, PieceValues, Question, Reports, Values
 from database.tickets import TicketStore
+from domain.business_calendar import time_zone
 from domain.errors import InvalidError
 from domain.ids import TicketNumber
 from domain.period import IntervalKind, Period, pieces_of
@@ -81,7 +81,7 @@ def some_period(chance: random.Random, lived: Lived, zone: str) -> Period:
 
     def end() -> datetime:
         moment = chance.choice([BEGIN, lived.now, BEGIN + chance.random() * (lived.now - BEGIN), chance.choice(at)])
-        local = moment.astimezone(ZoneInfo(zone))
+        local = moment.astimezone(time_zone(zone))
         midnight = local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
         return chance.choice([midnight, moment, moment + MICROSECOND])
 
