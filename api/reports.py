@@ -86,7 +86,9 @@ async def drill_down(
     reader: AsReader,
     asked: AsAskedReport,
     figure: Annotated[str, Query(max_length=60, description="The name of a figure of any report.")],
-    key: Annotated[str | None, Query(max_length=60, description="Of a group; `none` for that of none.")] = None,
+    key: Annotated[
+        str | None, Query(pattern="^[a-z0-9_-]{1,60}$", description="Of a group; `none` for that of none.")
+    ] = None,
     as_of: AsOf = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[int | None, Query(ge=1, le=2**53)] = None,
