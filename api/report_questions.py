@@ -20,13 +20,15 @@ from domain.ticket_commands import Moment
 from domain.ticket_facts import Channel
 
 DRILL_DOWN = "/api/reports/drill-down"
+ReportFormat = Literal["json", "csv", "xlsx"]
 
 
 class AskedReport(NamedTuple):
-    """A question, and the address of the tickets behind its numbers."""
+    """A question, the address of the tickets behind its numbers, and how the answer is wanted."""
 
     question: Question
     drill_down: str
+    format: ReportFormat = "json"
 
 
 async def asked_filter(
@@ -60,6 +62,9 @@ async def asked_report(
     group_by: Annotated[Dimension | None, Query()] = None,
     interval: Annotated[IntervalKind | None, Query(description=f"Piece by piece, at most {MAX_PIECES}.")] = None,
     compare: Annotated[Comparison, Query(description="With the period of the same length before it.")] = "none",
+    format: Annotated[
+        ReportFormat, Query(description="JSON, or a file: CSV, or a workbook of a spreadsheet.")
+    ] = "json",
 ) -> AskedReport:
     """Raises InvalidError for a period that is none."""
     now = datetime.now(UTC)
@@ -79,7 +84,7 @@ async def asked_report(
         if name in ("team", "priority", "category", "channel", "agent", "zone", "group_by")
     ]
     ends = [(name, end.isoformat()) for name, end in zip(("from", "to"), period, strict=True)]
-    return AskedReport(question, f"{DRILL_DOWN}?{urlencode([*ends, *narrowed])}{{&figure,key}}")
+    return AskedReport(question, f"{DRILL_DOWN}?{urlencode([*ends, *narrowed])}{{&figure,key}}", format)
 
 
 AsAskedReport = Annotated[AskedReport, Depends(asked_report)]
