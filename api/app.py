@@ -80,6 +80,7 @@ from api.principals import Principals
 from api.problems import Problem, install
 from api.refusals import Refusals
 from api.refused_requests import tell_refusal
+from api.report_files import FILES_AT_A_TIME
 from api.security_headers import SecurityHeaders
 from api.state import Desk
 from api.token_keys import KeyRing
@@ -231,6 +232,7 @@ async def build_desk(settings: Settings, providers: Iterable[ProviderSettings]) 
         overviews=Overviews(Reports(pool), ReportLog(pool)),
         past=Past(pool, TicketStore(pool)),
         queue=QueueList(pool),
+        file_turns=asyncio.Semaphore(FILES_AT_A_TIME),
         forecasts=ForecastStore(pool),
         shifts=ShiftStore(pool),
         shift_plans=ShiftPlanner(pool),

@@ -20,13 +20,15 @@ from domain.ticket_commands import Moment
 from domain.ticket_facts import Channel
 
 DRILL_DOWN = "/api/reports/drill-down"
+ReportFormat = Literal["json", "csv", "xlsx"]
 
 
 class AskedReport(NamedTuple):
-    """A question, and the address of the tickets behind its numbers."""
+    """A question, the address of the tickets behind its numbers, and how the answer is wanted."""
 
     question: Question
     drill_down: str
+    format: ReportFormat = "json"
 
     def by(self, dimension: Dimension) -> "AskedReport":
         """The same of a report that always has these groups. Raises InvalidError when others were asked for."""
@@ -35,7 +37,7 @@ class AskedReport(NamedTuple):
         if self.question.group_by is not None:
             raise InvalidError(f"This report is always by {dimension}.")
         drill_down = self.drill_down.replace("{", f"&group_by={dimension}{{")
-        return AskedReport(self.question._replace(group_by=dimension), drill_down)
+        return AskedReport(self.question._replace(group_by=dimension), drill_down, self.format)
 
 
 async def asked_filter(
@@ -71,6 +73,9 @@ async def asked_report(
     group_by: Annotated[Dimension | None, Query()] = None,
     interval: Annotated[IntervalKind | None, Query(description=f"Piece by piece, at most {MAX_PIECES}.")] = None,
     compare: Annotated[Comparison, Query(description="With the period of the same length before it.")] = "none",
+    format: Annotated[
+        ReportFormat, Query(description="JSON, or a file: CSV, or a workbook of a spreadsheet.")
+    ] = "json",
 ) -> AskedReport:
     """Raises InvalidError for a period that is none."""
     now = datetime.now(UTC)

@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
+from api.report_files import FILES, TicketsAsked, answer_file, tickets_file
 from api.report_models import ReportOut, spoken_report
 from api.report_questions import AsAskedReport, AskedReport, AsOf
 from api.requests import AsReader, InDesk
@@ -19,7 +20,7 @@ from domain.report import NONE, Dimension
 from domain.sla_clock import Audience
 from domain.ticket import Priority, Slug, Status
 
-router = APIRouter(prefix="/reports", tags=["reports"])
+router = APIRouter(prefix="/reports", tags=["reports"], responses=FILES)
 
 
 class CountedTicketOut(BaseModel):
@@ -42,45 +43,51 @@ class DrillDownOut(BaseModel):
     next_cursor: str | None
 
 
-async def report(desk: Desk, name: str, asked: AskedReport) -> ReportOut:
-    """A report by its name. Raises InvalidError for a dimension that none of its figures knows."""
+async def report(desk: Desk, name: str, asked: AskedReport) -> ReportOut | Response:
+    """A report by its name, as a file when one was asked for.
+
+    Raises InvalidError for a dimension that none of its figures knows.
+    """
     figures, group_by = REPORTS[name], asked.question.group_by
     if group_by is not None and not any(one.population.knows(group_by) for one in figures):
         raise InvalidError(f"No figure of this report is known by {group_by}.")
-    return spoken_report(name, figures, await desk.reports.ask(figures, asked.question), asked.drill_down)
+    answer = await desk.reports.ask(figures, asked.question)
+    if asked.format != "json":
+        return await answer_file(name, figures, answer, asked.format)
+    return spoken_report(name, figures, answer, asked.drill_down)
 
 
-@router.get("/tickets")
-async def report_tickets(desk: InDesk, asked: AsAskedReport) -> ReportOut:
+@router.get("/tickets", response_model=ReportOut)
+async def report_tickets(desk: InDesk, asked: AsAskedReport) -> ReportOut | Response:
     """How many tickets came, how soon they were answered and resolved, and how smoothly."""
     return await report(desk, "tickets", asked)
 
 
-@router.get("/sla")
+@router.get("/sla", response_model=ReportOut)
 async def report_sla(
     desk: InDesk,
     asked: AsAskedReport,
     audience: Annotated[
         Audience, Query(description="The promise to the customer, or the teams' own goals.")
     ] = "customer",
-) -> ReportOut:
+) -> ReportOut | Response:
     """How the promises were kept: the same numbers as `/api/sla/metrics` and `/api/sla/trends` give."""
     return await report(desk, "sla" if audience == "customer" else "team_sla", asked)
 
 
-@router.get("/agents")
-async def report_agents(desk: InDesk, asked: AsAskedReport) -> ReportOut:
+@router.get("/agents", response_model=ReportOut)
+async def report_agents(desk: InDesk, asked: AsAskedReport) -> ReportOut | Response:
     """What agents did, and how their time went. Agents are told their own figures, and of all others only the sum."""
     return await report(desk, "agents", asked.by(Dimension.AGENT))
 
 
-@router.get("/teams")
-async def report_teams(desk: InDesk, asked: AsAskedReport) -> ReportOut:
+@router.get("/teams", response_model=ReportOut)
+async def report_teams(desk: InDesk, asked: AsAskedReport) -> ReportOut | Response:
     """What teams did, how their time went, and how evenly the work lay among their members."""
     return await report(desk, "teams", asked.by(Dimension.TEAM))
 
 
-@router.get("/drill-down")
+@router.get("/drill-down", response_model=DrillDownOut)
 async def drill_down(
     desk: InDesk,
     reader: AsReader,
@@ -90,26 +97,29 @@ async def drill_down(
         str | None, Query(pattern="^[a-z0-9_-]{1,60}$", description="Of a group; `none` for that of none.")
     ] = None,
     as_of: AsOf = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    limit: Annotated[int, Query(ge=1, le=200, description="Of a page; a file has all of them.")] = 50,
     cursor: Annotated[int | None, Query(ge=1, le=2**53)] = None,
-) -> DrillDownOut:
-    """The tickets behind a number: chosen by the same words as those that it counts."""
+) -> DrillDownOut | Response:
+    """The tickets behind a number: chosen by the same words as those that it counts. A file has at most a million."""
     if figure not in FIGURES:
         raise InvalidError(f"There is no figure {figure}.")
     if key is not None and asked.question.group_by is None:
         raise InvalidError("A key takes the `group_by` that it is of.")
-    after = None if cursor is None else TicketNumber(cursor)
     past = None if as_of is None else past_moment(as_of, asked.question.now)
+    question = asked.question._replace(as_of=past)
+    scope = ticket_scope(reader)
+    wanted = TicketsAsked(FIGURES[figure], question, None if key == NONE else key, key is not None, scope)
+    if asked.format != "json":
+        return tickets_file(desk, wanted, asked.format)
     counted = await desk.reports.tickets_of(
-        FIGURES[figure],
-        asked.question._replace(as_of=past),
-        None if key == NONE else key,
-        has_key=key is not None,
-        after=after,
+        wanted.figure,
+        wanted.question,
+        wanted.key,
+        has_key=wanted.has_key,
+        after=None if cursor is None else TicketNumber(cursor),
         limit=limit,
     )
     numbers = list(dict.fromkeys(row.number for row in counted))
-    scope = ticket_scope(reader)
     seen = {one.number: one for one in await desk.tickets.read_some(numbers) if scope.includes(one)}
     items = [
         CountedTicketOut(

@@ -1,5 +1,6 @@
 """What the API process holds: its stores, the engine's client, and the parts of sign-in. Built once, by `app.py`."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -96,6 +97,8 @@ class Desk:
     overviews: Overviews
     past: Past
     queue: QueueList
+    file_turns: asyncio.Semaphore
+    """Of those who have a file of tickets made."""
     forecasts: ForecastStore
     shifts: ShiftStore
     shift_plans: ShiftPlanner

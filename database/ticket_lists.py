@@ -78,7 +78,7 @@ class TicketLists:
         Raises InvalidError for a cursor that is none, or one of another sort.
         """
         arguments = Arguments()
-        conditions = [_in_scope(scope, arguments), *_wanted(wanted, arguments)]
+        conditions = [in_scope(scope, arguments), *_wanted(wanted, arguments)]
         column, cast = _SORT_COLUMNS[sort.removeprefix("-")]
         order, after = ("desc", "<") if sort.startswith("-") else ("asc", ">")
         if cursor is not None:
@@ -105,7 +105,8 @@ class TicketLists:
         return TicketPage(items, next_cursor, cursor_of(rows[0]["stream_cursor"]))
 
 
-def _in_scope(scope: TicketScope, arguments: Arguments) -> str:
+def in_scope(scope: TicketScope, arguments: Arguments) -> str:
+    """SQL: whether the ticket `t` is in a scope."""
     if scope.everything:
         return "true"
     person = arguments.add(scope.person)

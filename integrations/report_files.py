@@ -17,9 +17,10 @@ import io
 import itertools
 import math
 import re
+import tempfile
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from typing import IO, Any
+from typing import IO, Any, Self
 from zoneinfo import ZoneInfo
 
 from xlsxwriter import Workbook
@@ -35,7 +36,7 @@ _STARTS_FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001  wide ones are
 _SECONDS_A_DAY = 86_400
 _FORMATS: dict[Kind, str] = {
     "text": "@",
-    "integer": "#,##0",
+    "integer": "0",
     "number": "#,##0.00",
     "share": "0.0%",
     "seconds": "[h]:mm:ss",
@@ -69,13 +70,15 @@ class CsvLines:
 
 
 class XlsxFile:
-    """A workbook that is written to a binary file, a sheet after the other and row by row; `close` writes its end.
+    """A workbook, a sheet after the other and row by row. Nothing is written to the binary file `out` before `finish`.
 
-    What waits for the end waits in temporary files.
+    What waits for that waits in temporary files, which the end of the block removes.
     """
 
     def __init__(self, out: IO[bytes], title: str = "") -> None:
-        self._book = Workbook(out, {"constant_memory": True, "strings_to_formulas": False})
+        self._folder = tempfile.TemporaryDirectory(prefix="workbook-")
+        options = {"constant_memory": True, "strings_to_formulas": False, "tmpdir": self._folder.name}
+        self._book = Workbook(out, options)
         self._book.set_properties({"title": title})
         self._header = self._book.add_format({"bold": True, "text_wrap": True, "valign": "top", "bottom": 1})
         self._formats = {kind: self._book.add_format({"num_format": shown}) for kind, shown in _FORMATS.items()}
@@ -83,6 +86,14 @@ class XlsxFile:
         self._columns: Sequence[Column] = ()
         self._zone = time_zone("UTC")
         self._row = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for sheet in self._book.worksheets():
+            sheet._opt_close()  # noqa: SLF001  a sheet that is not finished keeps its file open
+        self._folder.cleanup()
 
     def begin(self, title: str, columns: Sequence[Column], zone: str = "UTC") -> None:
         """The next sheet, with the columns' titles in a row that stays in sight."""
@@ -118,7 +129,8 @@ class XlsxFile:
         else:
             self._sheet.write_number(self._row, place, cell / _SECONDS_A_DAY if kind == "seconds" else cell, written)
 
-    def close(self) -> None:
+    def finish(self) -> None:
+        """Write the file. Takes its time, and raises ValueError as soon as somebody closes `out`."""
         self._book.close()
 
 
@@ -131,11 +143,11 @@ def csv_bytes(table: Table) -> bytes:
 def xlsx_bytes(tables: Iterable[Table], title: str = "") -> bytes:
     """Small tables as a workbook with a sheet for each."""
     out = io.BytesIO()
-    file = XlsxFile(out, title)
-    for table in tables:
-        file.begin(table.title, table.columns, table.zone)
-        file.add(table.rows)
-    file.close()
+    with XlsxFile(out, title) as file:
+        for table in tables:
+            file.begin(table.title, table.columns, table.zone)
+            file.add(table.rows)
+        file.finish()
     return out.getvalue()
 
 

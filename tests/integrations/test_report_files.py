@@ -91,7 +91,7 @@ def test_a_workbook_shows_each_kind_as_what_it_is() -> None:
 
     assert sheet.freeze_panes == "A2"
     assert [sheet.cell(2, place).number_format for place in range(1, 8)] == [
-        "@", "#,##0", "#,##0.00", "0.0%", "[h]:mm:ss", "yyyy-mm-dd hh:mm:ss", "yyyy-mm-dd",
+        "@", "0", "#,##0.00", "0.0%", "[h]:mm:ss", "yyyy-mm-dd hh:mm:ss", "yyyy-mm-dd",
     ]  # fmt: skip
     assert [sheet.cell(2, place).data_type for place in range(1, 8)] == ["s", "n", "n", "n", "d", "d", "d"]
 

@@ -1,0 +1,130 @@
+"""Reports as files: CSV and workbooks. What they hold, and who may have it, is what JSON says.
+
+A report is small and made at once. The tickets behind a number may be a million: they are sent while they are read.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from fastapi import Response
+
+from api.report_questions import ReportFormat
+from api.spooled_response import Spool, SpooledResponse
+from api.state import Desk
+from database.report_figure import Figure
+from database.report_tables import answer_tables, flat_table, title_of
+from database.reports import Answer, Question
+from domain.access import TicketScope
+from domain.business_calendar import time_zone
+from domain.report import Unit
+from domain.report_table import Column, Row
+from integrations.report_files import CSV_TYPE, XLSX_TYPE, CsvLines, XlsxFile, csv_bytes, xlsx_bytes
+
+FILES_AT_A_TIME = 2
+"""Files of tickets that a process makes at a time, each with a connection to the database; others wait."""
+_TYPES: Mapping[ReportFormat, str] = {"csv": CSV_TYPE, "xlsx": XLSX_TYPE}
+FILES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "As JSON, or as the file that `format` asks for",
+        "content": {
+            "text/csv": {"schema": {"type": "string"}},
+            XLSX_TYPE: {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+"""What OpenAPI is told of an operation that takes `format`."""
+
+
+class TicketsAsked(NamedTuple):
+    """The rows of a figure that are wanted; see `Reports.tickets_of`."""
+
+    figure: Figure
+    question: Question
+    key: str | None
+    has_key: bool
+    scope: TicketScope
+
+
+class _Sheet(NamedTuple):
+    title: str
+    columns: Sequence[Column]
+    zone: str
+
+
+async def answer_file(report: str, figures: Sequence[Figure], answer: Answer, format: ReportFormat) -> Response:
+    """A report as a file: as CSV the total, its groups and its pieces in one table, as a workbook each in its own."""
+    content = await asyncio.to_thread(_content, report, figures, answer, format)
+    return Response(content, media_type=_TYPES[format], headers=_named(report, answer.question, format))
+
+
+def _content(report: str, figures: Sequence[Figure], answer: Answer, format: ReportFormat) -> bytes:
+    if format == "csv":
+        return csv_bytes(flat_table(report, figures, answer))
+    return xlsx_bytes(answer_tables(report, figures, answer), title_of(report))
+
+
+def tickets_file(desk: Desk, asked: TicketsAsked, format: ReportFormat) -> Response:
+    """All the tickets behind a number as a file. What is refused is refused when the file is begun."""
+    figure, question = asked.figure, asked.question
+    sheet = _Sheet(title_of(figure.name), _columns(figure), question.zone)
+
+    async def fill(spool: Spool) -> None:
+        async with (
+            desk.file_turns,
+            aclosing(
+                desk.reports.all_tickets_of(
+                    figure, question, asked.key, has_key=asked.has_key, scope=asked.scope
+                )
+            ) as batches,
+        ):  # fmt: skip
+            await _FILL[format](spool, sheet, batches)
+
+    return SpooledResponse(fill, _TYPES[format], _named(f"tickets-{figure.name}", question, format))
+
+
+def _columns(figure: Figure) -> Sequence[Column]:
+    """Those of the list in JSON."""
+    return (
+        Column("number", "Ticket", "integer"),
+        Column("at", "Counts at", "moment"),
+        Column("value", "Counts with", "seconds" if figure.unit is Unit.SECONDS else "number"),
+        Column("title", "Title", "text"),
+        Column("status", "Status", "text"),
+        Column("priority", "Priority", "text"),
+        Column("team", "Team", "text"),
+    )
+
+
+async def _fill_csv(spool: Spool, sheet: _Sheet, batches: AsyncIterator[Sequence[Row]]) -> None:
+    lines = CsvLines(sheet.columns, sheet.zone)
+    spool.file.write(lines.header())
+    async for rows in batches:
+        spool.file.write(await asyncio.to_thread(lines.of, rows))
+        spool.offer()
+
+
+async def _fill_xlsx(spool: Spool, sheet: _Sheet, batches: AsyncIterator[Sequence[Row]]) -> None:
+    """A workbook has its table of contents at its end, and is offered when it is whole."""
+    with XlsxFile(spool.file, sheet.title) as file:
+        file.begin(sheet.title, sheet.columns, sheet.zone)
+        async for rows in batches:
+            await asyncio.to_thread(file.add, rows)
+        await asyncio.to_thread(file.finish)
+
+
+_FILL: Mapping[ReportFormat, Callable[[Spool, _Sheet, AsyncIterator[Sequence[Row]]], Awaitable[None]]] = {
+    "csv": _fill_csv,
+    "xlsx": _fill_xlsx,
+}
+
+
+def _named(name: str, question: Question, format: ReportFormat) -> dict[str, str]:
+    """The name that a browser saves it by: of the first and the last day of the period in its zone."""
+    since, until = question.period
+    first, last = (
+        one.astimezone(time_zone(question.zone)).date() for one in (since, until - timedelta(microseconds=1))
+    )
+    return {"Content-Disposition": f'attachment; filename="{name}-{first}-to-{last}.{format}"'}
