@@ -67,6 +67,12 @@ async def report_sla(
     return await report(desk, "sla" if audience == "customer" else "team_sla", asked)
 
 
+@router.get("/escalations")
+async def report_escalations(desk: InDesk, asked: AsAskedReport) -> ReportOut:
+    """How often tickets' levels were raised and by whom, how far, and how soon somebody took it on."""
+    return await report(desk, "escalations", asked)
+
+
 @router.get("/drill-down")
 async def drill_down(
     desk: InDesk,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from database.escalation_figures import ESCALATION_FIGURES
 from database.report_figure import Figure
 from database.sla_report_figures import SLA_FIGURES, TEAM_SLA_FIGURES
 from database.ticket_figures import TICKET_FIGURES
@@ -12,6 +13,7 @@ REPORTS: Mapping[str, tuple[Figure, ...]] = MappingProxyType(
         "tickets": TICKET_FIGURES,
         "sla": SLA_FIGURES,
         "team_sla": TEAM_SLA_FIGURES,
+        "escalations": ESCALATION_FIGURES,
     }
 )
 """The figures of each report, in their order."""

@@ -18,7 +18,7 @@ from database.statement_arguments import Arguments
 from domain.errors import InvalidError, UnknownReferenceError
 from domain.ids import TicketNumber
 from domain.period import Period, Piece, offsets_of, period_before
-from domain.report import Dimension, ReportFilter, Spread, Value
+from domain.report import Dimension, ReportFilter, Spread, Unit, Value
 
 _NAMES: dict[Dimension, str] = {
     Dimension.TEAM: "select slug, name from teams where slug = any($1) order by name, slug",
@@ -214,9 +214,10 @@ def _nothing(
     figures: Sequence[Figure], wanted: ReportFilter, is_known: Callable[[Population], bool]
 ) -> dict[str, Value]:  # fmt: skip
     """What a group or a piece has that no row is in: a count of nothing is 0, all else is None."""
+    counts = {one.name for one in figures if one.adds_up or one.unit is Unit.COUNT}
     return {
-        figure.name: 0 if figure.adds_up and is_known(figure.population) and _knows(figure.population, wanted) else None
-        for figure in figures
+        one.name: 0 if one.name in counts and is_known(one.population) and _knows(one.population, wanted) else None
+        for one in figures
     }
 
 
