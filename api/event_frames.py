@@ -17,10 +17,11 @@ from domain.sla_clock import TicketSla, sla_state
 REMEMBERED_FRAMES = 1024
 _NOT_SPOKEN = (
     "type", "wording_id", "text_id", "auto_close_days", "reopen_days", "segments", "passed_by", "decision_id",
-    "mention_ids",
+    "mention_ids", "resolver_id",
 )  # fmt: skip
 
 NOTIFIED = "notification.created"
+RATED = "ticket.rated"
 WITH_MENTIONS = ("ticket.replied", "ticket.noted")
 """The events that may mention people. Only the timeline says whom: a frame is the same for all its readers."""
 
@@ -41,6 +42,8 @@ class Event(BaseModel):
 def spoken_change(record: EventRecord | TimelineRecord) -> dict[str, Any]:
     """The stored event as clients see it: people as {id, name}, no ids of texts, no empty edits."""
     stored: dict[str, Any] = json.loads(record.data)
+    if record.type == RATED:
+        return _spoken_rating(stored)
     names = {"assignee_id": record.assignee_name, "requester_id": record.requester_name}
     change: dict[str, Any] = {}
     for field, value in stored.items():
@@ -57,6 +60,12 @@ def spoken_change(record: EventRecord | TimelineRecord) -> dict[str, Any]:
         else:
             change[field] = value
     return change
+
+
+def _spoken_rating(stored: dict[str, Any]) -> dict[str, Any]:
+    """The score without its comment, and without a word of whom it judges."""
+    satisfaction = {"score": stored["rating"], "rated_at": stored["rated_at"]}
+    return {"satisfaction": satisfaction, "previous_score": stored["previous_rating"]}
 
 
 def _spoken_sla(stored: dict[str, Any] | None, *, internal: bool) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from api.ticket_models import (
     Claim,
     CommandOut,
     Escalation,
+    NewRating,
     NewReply,
     Nothing,
     PersonRef,
@@ -39,6 +40,7 @@ from domain.ticket_commands import (
     DeescalateTicket,
     EscalateTicket,
     MomentId,
+    RateTicket,
     SnoozeTicket,
     TicketCommand,
     UnassignTicket,
@@ -79,6 +81,17 @@ async def add_reply(asked: Ask, body: NewReply, desk: InDesk) -> Response:
         headers={"ETag": f'"{receipt.revision}"'},
         media_type="application/json",
     )
+
+
+@router.post("/rating", response_model=TicketOut)
+async def rate_ticket(asked: Ask, body: NewRating, desk: InDesk) -> Response:
+    """Say how well your ticket was handled, once it is resolved and for 30 days. Another rating replaces the first."""
+    text = None if body.comment is None else text_id_of(asked.key, asked.number)
+    command = RateTicket(score=body.score, text_id=text)
+    check_command(asked.reader, command, asked.audience())
+    if text is not None and body.comment is not None:
+        await desk.tickets.add_text(text, asked.number, asked.reader.id, None, body.comment)
+    return await _do(command, asked, desk)
 
 
 @router.post("/status", response_model=TicketOut)

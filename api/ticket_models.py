@@ -8,14 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.texts import Line, Text
 from database.ticket_rows import TicketRecord
-from domain.access import Reader, allowed_statuses, may_see_internal
+from domain.access import Reader, allowed_statuses, may_see_internal, may_see_rating_comment
 from domain.ids import PersonId, TicketNumber
 from domain.mention import MOST_MENTIONS
 from domain.offer import Offer
 from domain.skill import SkillNeed
 from domain.sla_clock import Audience, Clock, ClockState, SlaState, Target, sla_state
 from domain.sla_counting import Calendars, used_by
-from domain.ticket import MAX_BODY, MAX_TITLE, Priority, Slug, Status
+from domain.ticket import MAX_BODY, MAX_RATING, MAX_TITLE, Priority, Slug, Status
 from domain.ticket_commands import Labels, Minutes, Moment, Skills
 
 Title = Annotated[Line, Field(max_length=MAX_TITLE)]
@@ -70,6 +70,13 @@ class NewReply(_Input):
         default=(),
         description="Ids of people who are to hear of it; `@` and an e-mail address in the body is the same.",
     )
+
+
+class NewRating(_Input):
+    """How the ticket was handled. It replaces what was said before, the comment too."""
+
+    score: Annotated[int, Field(ge=1, le=MAX_RATING, strict=True)] = Field(description="From 1, badly, to 5.")
+    comment: WrittenBody | None = Field(default=None, description="For the desk; others who see the ticket do not.")
 
 
 class StatusChange(_Input):
@@ -129,6 +136,14 @@ class OfferOut(BaseModel):
     hand_over: bool = Field(description="Its owner has it until somebody takes it.")
 
 
+class Satisfaction(BaseModel):
+    """What the requester last said of how the ticket was handled."""
+
+    score: int = Field(description="From 1, badly, to 5.")
+    comment: str | None = Field(description="For its requester and the desk; None for others, or when there is none.")
+    rated_at: datetime
+
+
 class TicketOut(BaseModel):
     """A ticket."""
 
@@ -161,6 +176,7 @@ class TicketOut(BaseModel):
     first_responded_at: datetime | None
     resolved_at: datetime | None
     closed_at: datetime | None
+    satisfaction: Satisfaction | None = Field(description="None until its requester has rated it.")
 
 
 class TicketPageOut(BaseModel):
@@ -256,6 +272,14 @@ def spoken_offer(offer: Offer) -> dict[str, Any]:
     return {"to": offer.to, "expires_at": offer.expires_at, "hand_over": offer.is_hand_over}
 
 
+def spoken_satisfaction(record: TicketRecord, reader: Reader) -> dict[str, Any] | None:
+    """The rating as this reader sees it: a Satisfaction."""
+    if record.rating is None:
+        return None
+    comment = record.rating_comment if may_see_rating_comment(reader, record) else None
+    return {"score": record.rating, "comment": comment, "rated_at": record.rated_at}
+
+
 def spoken_ticket(record: TicketRecord, reader: Reader, now: datetime, calendars: Calendars) -> dict[str, Any]:
     """The ticket as this reader sees it: a TicketOut, not yet JSON. A test holds that the model takes it as it is."""
     assignee = None if record.assignee_id is None else {"id": record.assignee_id, "name": record.assignee_name}
@@ -289,4 +313,5 @@ def spoken_ticket(record: TicketRecord, reader: Reader, now: datetime, calendars
         "first_responded_at": record.first_responded_at,
         "resolved_at": record.resolved_at,
         "closed_at": record.closed_at,
+        "satisfaction": spoken_satisfaction(record, reader),
     }

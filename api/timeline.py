@@ -4,13 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.event_frames import WITH_MENTIONS, mention_ids, timeline_entry
+from api.event_frames import RATED, WITH_MENTIONS, mention_ids, timeline_entry
 from api.requests import AsReader, InDesk, Number
 from api.state import Desk
 from api.ticket_models import PendingMomentOut, PendingMomentsOut, TimelineEntry, TimelinePageOut
 from api.tickets import visible
 from database.events import TimelineRecord
-from domain.access import may_see_internal
+from domain.access import may_see_internal, may_see_rating_comment
 from domain.errors import InvalidError
 from domain.ticket_timers import TimerKind, pending_moments
 
@@ -34,6 +34,8 @@ async def get_timeline(
     internal = may_see_internal(reader, record)
     rows = await desk.events.timeline(number, int(cursor or 0), limit + 1, internal)
     items = [timeline_entry(row) for row in rows[:limit]]
+    if not may_see_rating_comment(reader, record):
+        items = [item.model_copy(update={"body": None}) if item.type == RATED else item for item in items]
     await _name_mentions(desk, items, rows, with_desk=internal)
     next_cursor = str(items[-1].revision) if len(rows) > limit else None
     return TimelinePageOut(items=items, next_cursor=next_cursor, stream_cursor=str(stream_cursor))

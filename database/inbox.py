@@ -127,7 +127,7 @@ class PastEvent(NamedTuple):
 
 
 _DETAILS = ", ".join(
-    f"'{name}', e.data -> '{name}'" for name in ("status", "percent", "target", "escalation_level", "step")
+    f"'{name}', e.data -> '{name}'" for name in ("status", "percent", "target", "escalation_level", "step", "rating")
 )
 _COLUMNS = f"""
 n.id, n.type, n.kind, n.at, n.read_at, n.why, n.internal, n.in_app, n.actor_kind, n.actor_id, a.name as actor_name,

@@ -61,6 +61,10 @@ FACT_COLUMNS: dict[str, str] = {
     "escalations": "int",
     "highest_level": "smallint",
     "one_touch": "boolean",
+    "rating": "smallint",
+    "rated_at": "timestamptz",
+    "rated_resolver_id": "uuid",
+    "rated_team": "text",
 }
 """The columns of `ticket_facts` in the order of TicketFacts, with their types; a test holds both together."""
 _NAMES = ", ".join(FACT_COLUMNS)

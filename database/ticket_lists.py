@@ -11,7 +11,7 @@ import asyncpg
 from database.events import STREAM_CURSOR, StreamCursor, cursor_of
 from database.pool import Pool
 from database.statement_arguments import Arguments
-from database.ticket_rows import RECORD_SELECT, TicketRecord, record_of
+from database.ticket_rows import RECORD_JOINS, RECORD_SELECT, TicketRecord, record_of
 from domain.access import TicketScope
 from domain.errors import InvalidError
 from domain.ids import PersonId
@@ -93,8 +93,7 @@ class TicketLists:
                 f"from (select {STREAM_CURSOR} as stream_cursor) page left join lateral ("
                 f"select t.* from tickets t {_text_join(wanted)} where {where} "
                 f"order by {column} {order}, t.number {order} limit {arguments.add(limit + 1)}) t on true "
-                f"left join ticket_texts w on w.id = t.wording_id left join people r on r.id = t.requester_id "
-                f"left join people a on a.id = t.assignee_id order by {column} {order}, t.number {order}",
+                f"{RECORD_JOINS} order by {column} {order}, t.number {order}",
                 *arguments.values,
             )
         except asyncpg.DataError as error:

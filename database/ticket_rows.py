@@ -49,18 +49,23 @@ class TicketRecord(NamedTuple):
     first_responded_at: datetime | None
     resolved_at: datetime | None
     closed_at: datetime | None
+    resolver_id: PersonId | None
     held_open: bool
     watcher_ids: list[PersonId]
     sla: TicketSla | None
     assigned_at: datetime | None
     offer: Offer | None
     passed_by: list[PersonId]
+    rating: int | None
+    rated_at: datetime | None
+    rating_text_id: TextId | None
     title: str
     description: str
     requester_name: str
     assignee_name: str | None
     organisation: Slug | None
     """The requester's, as of today."""
+    rating_comment: str | None
 
     @property
     def ticket(self) -> Ticket:
@@ -69,14 +74,16 @@ class TicketRecord(NamedTuple):
 
 
 RECORD_SELECT = (
-    f"{SELECT}, w.title, w.body as description, r.name as requester_name, a.name as assignee_name, r.organisation"
+    f"{SELECT}, w.title, w.body as description, r.name as requester_name, a.name as assignee_name, r.organisation, "
+    "c.body as rating_comment"
 )
-RECORD_FROM = """
-    from tickets t
-    join ticket_texts w on w.id = t.wording_id
-    join people r on r.id = t.requester_id
+RECORD_JOINS = """
+    left join ticket_texts w on w.id = t.wording_id
+    left join people r on r.id = t.requester_id
     left join people a on a.id = t.assignee_id
+    left join ticket_texts c on c.id = t.rating_text_id
 """
+RECORD_FROM = f"from tickets t {RECORD_JOINS}"
 
 _STATUS = {status.value: status for status in Status}
 _PRIORITY = {priority.value: priority for priority in Priority}
@@ -108,7 +115,7 @@ def opened_record(
 ) -> TicketRecord:
     """The record of a ticket that was stored just now, so that it need not be read back."""
     ticket = opened(change.number, cast(TicketOpened, change.events[0]), change.at)
-    return TicketRecord._make((*fields_of(ticket), title, description, requester_name, None, organisation))
+    return TicketRecord._make((*fields_of(ticket), title, description, requester_name, None, organisation, None))
 
 
 def _ticket(values: dict[str, Any]) -> Ticket:

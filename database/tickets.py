@@ -201,11 +201,13 @@ class TicketStore:
             return None
         ticket = rebuild(number, [(TICKET_EVENT.validate_json(row["data"]), row["at"]) for row in rows])
         names = await self._pool.fetchrow(
-            "select w.title, w.body as description, r.name as requester_name, a.name as assignee_name, r.organisation "
-            "from ticket_texts w join people r on r.id = $2 left join people a on a.id = $3 where w.id = $1",
+            "select w.title, w.body as description, r.name as requester_name, a.name as assignee_name, r.organisation, "
+            "c.body as rating_comment from ticket_texts w join people r on r.id = $2 left join people a on a.id = $3 "
+            "left join ticket_texts c on c.id = $4 where w.id = $1",
             ticket.wording_id,
             ticket.requester_id,
             ticket.assignee_id,
+            ticket.rating_text_id,
         )
         return None if names is None else record_from(ticket, names)
 
@@ -278,7 +280,7 @@ async def _write(connection: Connection, change: TicketChange) -> Receipt:
         [event.type for event in change.events],
         list(range(change.first_revision, change.last_revision + 1)),
         [event.for_desk_only for event in change.events],
-        [getattr(event, "text_id", None) or getattr(event, "wording_id", None) for event in change.events],
+        [event.brings_text for event in change.events],
         [event.model_dump_json() for event in change.events],
         *changed.values(),
         *clocks,

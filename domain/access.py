@@ -26,6 +26,7 @@ from domain.ticket_commands import (
     EscalateTicket,
     OfferTicket,
     OpenTicket,
+    RateTicket,
     RemoveAttachment,
     SnoozeTicket,
     TicketCommand,
@@ -182,6 +183,12 @@ def may_see_internal(reader: Reader, ticket: HasAudience) -> bool:
     return reader.id in ticket.watcher_ids and reader.id != ticket.requester_id
 
 
+def may_see_rating_comment(reader: Reader, ticket: HasAudience) -> bool:
+    """What its requester wrote about how a ticket was handled is between them and the ticket's desk. The score is for
+    whoever sees the ticket."""
+    return reader.id == ticket.requester_id or may_see_internal(reader, ticket)
+
+
 def may_see_queue(reader: Reader, team: Slug | None) -> bool:
     """How a team's queue stands: supervisors and admins see every one, agents their teams'."""
     if reader.role is Role.AGENT:
@@ -209,8 +216,10 @@ def check_command(reader: Reader, command: TicketCommand, ticket: HasAudience) -
     Whoever sees a ticket as desk may do every command, except that only supervisors and admins cancel or advance what
     is to come, and give somebody else more than they can carry; its requester may write, reopen, resolve, close what is
     resolved, and edit the wording, priority, category and due date; whoever watches it, or belongs to the requester's
-    organisation, may write.
+    organisation, may write. How it was handled is for its requester alone to say, whoever that is.
     """
+    if isinstance(command, RateTicket) and reader.id != ticket.requester_id:
+        raise ForbiddenError("Only its requester may rate how a ticket was handled.")
     if isinstance(command, CancelMoment | AdvanceMoment | OfferTicket):
         check_supervisor(reader)
     if isinstance(command, AssignTicket) and command.override and command.assignee_id != reader.id:
@@ -230,7 +239,7 @@ def _check_outside(reader: Reader, command: TicketCommand, ticket: HasAudience) 
             return
         case _ if reader.id != ticket.requester_id:
             raise ForbiddenError("Only the requester and the desk may do this.")
-        case UnwatchTicket():
+        case UnwatchTicket() | RateTicket():
             return
         case ChangeStatus(status=status) if status in _REQUESTER_MAY_SET:
             return

@@ -26,6 +26,7 @@ ABOUT: dict[NotificationType, str] = {
     NotificationType.HAND_OVER: "tickets that are handed over for you",
     NotificationType.SWAP_REQUEST: "requests about shifts",
     NotificationType.TIME_OFF: "time off",
+    NotificationType.RATED: "ratings of tickets",
     NotificationType.DIGEST: "your day, once a day",
 }
 """What mails of each type are about, to their reader."""

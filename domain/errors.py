@@ -200,6 +200,22 @@ class TicketResolvedError(ConflictError):
     code = "ticket_resolved"
 
 
+class TicketNotResolvedError(ConflictError):
+    code = "ticket_not_resolved"
+
+
+class RatingWindowPassedError(ConflictError):
+    """The ticket was resolved too long ago to be rated."""
+
+    code = "rating_window_passed"
+
+
+class OwnWorkError(ForbiddenError):
+    """Nobody rates what they did themselves."""
+
+    code = "own_work"
+
+
 class EscalationLimitError(ConflictError):
     code = "escalation_limit"
 

@@ -24,6 +24,7 @@ _NAMED: dict[NotificationType, str] = {
     T.REASSIGNED: "whoever had it",
     T.HAND_OVER: "whoever had it",
     T.OFFERED: "those who are asked whether they take it",
+    T.RATED: "whoever had it when it was resolved",
 }
 """Who is told as a `person`, by the type of what they are told."""
 

@@ -47,6 +47,7 @@ OF_TICKETS: dict[tuple[NotificationType, str], Phrase] = {
     ),
     (T.ESCALATION, "ticket.ladder_climbed"): Phrase.of("{ticket} came to step {step} of its escalation ladder"),
     (T.ESCALATION, "ticket.senior_missing"): Phrase.of("No senior agent was found for {ticket}"),
+    (T.RATED, "ticket.rated"): Phrase("{who} rated {ticket} {rating} of 5", "{ticket} was rated {rating} of 5"),
 }
 """What the desk tells of a ticket; a test holds that every notice has its sentence here."""
 OF_STAFF: dict[str, str] = {

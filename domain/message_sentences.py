@@ -37,6 +37,7 @@ BY_TYPE: dict[T, str] = {
     T.HAND_OVER: "The ticket was handed over to the queue, for you are not there.",
     T.SWAP_REQUEST: "A request about shifts has changed.",
     T.TIME_OFF: "A request for time off has changed.",
+    T.RATED: "{actor} rated how the ticket was handled.",
     T.DIGEST: "Your day.",
 }
 NAMES: dict[T, tuple[str, str]] = {
@@ -54,6 +55,7 @@ NAMES: dict[T, tuple[str, str]] = {
     T.HAND_OVER: ("hand-over", "hand-overs"),
     T.SWAP_REQUEST: ("shift request", "shift requests"),
     T.TIME_OFF: ("time off", "time off"),
+    T.RATED: ("rating", "ratings"),
     T.DIGEST: ("digest", "digests"),
 }
 """One of a type, and several."""

@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 from domain.notification import NotificationType
 from domain.people import Actor
+from domain.rating import LOW_RATING
 from domain.sla_ladder import NotifyPerson, NotifyRole, NotifyTeam, StepAction
 from domain.ticket_events import (
     TicketAssigned,
@@ -15,6 +16,7 @@ from domain.ticket_events import (
     TicketNoted,
     TicketOffered,
     TicketOfferWithdrawn,
+    TicketRated,
     TicketReplied,
     TicketSeniorMissing,
     TicketSlaBreached,
@@ -102,8 +104,17 @@ def _hearers(event: TicketEvent, *, by_person: bool) -> Iterator[Hearing]:
             yield from ((T.OFFERED, "person", str(person)) for person in event.offer.to)
         case TicketOfferWithdrawn():
             yield from ((T.OFFERED, "person", str(person)) for person in event.withdrawn_from)
+        case TicketRated():
+            yield from _of_rating(event)
         case TicketLadderClimbed():
             yield from ((T.ESCALATION, *called) for action in event.actions if (called := _called(action)) is not None)
+
+
+def _of_rating(event: TicketRated) -> Iterator[Hearing]:
+    if event.resolver_id is not None:
+        yield T.RATED, "person", str(event.resolver_id)
+    if event.rating <= LOW_RATING:
+        yield T.RATED, "role", "supervisor"
 
 
 def _called(action: StepAction) -> tuple[Hearers, str | None] | None:

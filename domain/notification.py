@@ -27,6 +27,8 @@ class NotificationType(StrEnum):
     SWAP_REQUEST = "swap_request"
     """Of shifts that change hands: asked, taken, decided."""
     TIME_OFF = "time_off"
+    RATED = "rated"
+    """Their work was rated by whom it was done for."""
     DIGEST = "digest"
 
 
@@ -105,6 +107,7 @@ _DESK: dict[NotificationType, Choice] = {
     _T.HAND_OVER: Choice(),
     _T.SWAP_REQUEST: Choice(push=Mode.NOW, email=Mode.IF_UNREAD),
     _T.TIME_OFF: Choice(push=Mode.NOW, email=Mode.IF_UNREAD),
+    _T.RATED: Choice(),
     _T.DIGEST: Choice(),
 }
 _REQUESTER = _DESK | {

@@ -94,7 +94,7 @@ PERMISSIONS = _table(
         ANYBODY,
         Scope.TICKETS_WRITE,
         """
-        open_ticket edit_ticket add_reply change_status acknowledge_ticket assign_ticket claim_ticket
+        open_ticket edit_ticket add_reply change_status rate_ticket acknowledge_ticket assign_ticket claim_ticket
         escalate_ticket de_escalate_ticket accept_offer decline_offer snooze_ticket wake_ticket unassign_ticket
         watch_ticket unwatch_ticket add_attachment remove_attachment
         """,

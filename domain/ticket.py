@@ -19,6 +19,7 @@ MAX_BODY = 50_000
 MAX_LABELS = 20
 MAX_ESTIMATED_MINUTES = 60 * 24 * 30
 MAX_ESCALATION_LEVEL = 3
+MAX_RATING = 5
 
 
 class Status(StrEnum):
@@ -70,6 +71,8 @@ class Ticket(BaseModel):
     first_responded_at: datetime | None = None
     resolved_at: datetime | None = None
     closed_at: datetime | None = None
+    resolver_id: PersonId | None = None
+    """Who had it when it was resolved, or else who resolved it; None while it is not."""
     held_open: bool = False
     """Whether it stays resolved instead of closing by itself: somebody cancelled that."""
     watcher_ids: tuple[PersonId, ...] = ()
@@ -79,6 +82,11 @@ class Ticket(BaseModel):
     offer: Offer | None = None
     passed_by: tuple[PersonId, ...] = ()
     """Who declined it, or let an offer pass, since somebody last had it."""
+    rating: int | None = None
+    """What its requester last thought of how it was handled, 1 to 5."""
+    rated_at: datetime | None = None
+    rating_text_id: TextId | None = None
+    """The comment that came with the rating."""
 
     @property
     def is_finished(self) -> bool:

@@ -11,11 +11,21 @@ from domain.offer import Offer
 from domain.people import Actor
 from domain.skill import SkillNeed
 from domain.sla_clock import Audience, ClockKey, Target
-from domain.ticket import MAX_ESCALATION_LEVEL, MAX_ESTIMATED_MINUTES, MAX_LABELS, Priority, Slug, Status
+from domain.ticket import (
+    MAX_ESCALATION_LEVEL,
+    MAX_ESTIMATED_MINUTES,
+    MAX_LABELS,
+    MAX_RATING,
+    Priority,
+    Slug,
+    Status,
+)
 
 Labels = Annotated[tuple[Slug, ...], Field(max_length=MAX_LABELS)]
 Skills = Annotated[tuple[SkillNeed, ...], Field(max_length=MAX_LABELS)]
 Minutes = Annotated[int, Field(ge=1, le=MAX_ESTIMATED_MINUTES)]
+Score = Annotated[int, Field(ge=1, le=MAX_RATING)]
+"""How well a ticket was handled: 1 is badly."""
 EARLIEST, LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 """No desk plans outside these, and every clock and database can hold what lies between."""
 
@@ -205,6 +215,14 @@ class UnwatchTicket(_Command):
     person_id: PersonId
 
 
+class RateTicket(_Command):
+    """Say how well the ticket was handled. It replaces what was said before; `text_id` names the comment, if any."""
+
+    type: Literal["rate"] = "rate"
+    score: Score
+    text_id: TextId | None = None
+
+
 class AutoCloseTicket(_Command):
     """Close what stayed resolved for its `auto_close_days`. A timer's command: without effect when overtaken."""
 
@@ -303,6 +321,7 @@ TicketCommand = Annotated[
     | DeescalateTicket
     | WatchTicket
     | UnwatchTicket
+    | RateTicket
     | SnoozeTicket
     | WakeTicket
     | AutoCloseTicket

@@ -20,6 +20,7 @@ from domain.ticket_commands import Clearable, MomentId, TimerCommand, UnassignRe
 StatusReason = Literal["by_hand", "requester_replied", "agent_replied", "auto_closed"]
 AssignedBy = Literal["hand", "claim", "dispatch", "offer", "ladder"]
 WakeReason = Literal["by_hand", "moment_came", "requester_replied", "finished"]
+_TEXTS = ("text_id", "wording_id", "rating_text_id")
 
 
 class _Event(BaseModel):
@@ -34,6 +35,11 @@ class _Event(BaseModel):
     def for_desk_only(self) -> bool:
         """Whether only the desk may see the event."""
         return self.is_internal
+
+    @property
+    def brings_text(self) -> TextId | None:
+        """The text that came with it: a wording, a reply, a note, a comment."""
+        return next((text for name in _TEXTS if (text := getattr(self, name, None)) is not None), None)
 
 
 class TicketOpened(_Event):
@@ -119,12 +125,13 @@ class AttachmentRemoved(_AttachmentEvent):
 
 class TicketStatusChanged(_Event):
     type: Literal["ticket.status_changed"] = "ticket.status_changed"
-    sets = ("status", "resolved_at", "closed_at", "held_open")
+    sets = ("status", "resolved_at", "closed_at", "resolver_id", "held_open")
     status: Status
     previous: Status
     reason: StatusReason
     resolved_at: datetime | None
     closed_at: datetime | None
+    resolver_id: PersonId | None = None
     held_open: Literal[False] = False
 
 
@@ -311,6 +318,19 @@ class TicketUnwatched(_Event):
     watcher_ids: tuple[PersonId, ...]
 
 
+class TicketRated(_Event):
+    """The requester said how the ticket was handled. `resolver_id` is whom that judges, whoever has the ticket
+    later."""
+
+    type: Literal["ticket.rated"] = "ticket.rated"
+    sets = ("rating", "rated_at", "rating_text_id", "resolver_id")
+    rating: int
+    previous_rating: int | None
+    rated_at: datetime
+    rating_text_id: TextId | None
+    resolver_id: PersonId | None
+
+
 class TicketSeniorMissing(_Event):
     """A step of the ladder was to give the ticket to a senior agent, and there is none for it."""
 
@@ -387,6 +407,7 @@ TicketEvent = Annotated[
     | TicketAcknowledged
     | TicketWatched
     | TicketUnwatched
+    | TicketRated
     | TicketSeniorMissing
     | TicketMomentCancelled
     | TicketTermsTaken

@@ -29,6 +29,7 @@ from domain.ticket_events import (
     TicketMoved,
     TicketNoted,
     TicketOpened,
+    TicketRated,
     TicketReplied,
     TicketSlaBreached,
     TicketSlaChanged,
@@ -128,6 +129,12 @@ class TicketFacts(NamedTuple):
     escalations: int = 0
     highest_level: int = 0
     one_touch: bool = False
+    rating: int | None = None
+    """The last one, 1 to 5. It stays when the ticket is reopened, until it is rated again."""
+    rated_at: datetime | None = None
+    rated_resolver_id: PersonId | None = None
+    """Whose work was rated, whoever has the ticket or resolves it later."""
+    rated_team: Slug | None = None
 
     @property
     def state(self) -> TicketState:
@@ -310,6 +317,15 @@ def _calmed(_: TicketFacts, event: TicketDeescalated, *__: Any) -> Changes:
     return {"escalation_level": event.escalation_level}
 
 
+def _rated(facts: TicketFacts, event: TicketRated, _: Actor, at: datetime, __: Calendars) -> Changes:
+    return {
+        "rating": event.rating,
+        "rated_at": at,
+        "rated_resolver_id": facts.resolver_id,  # as in the event, and known of tickets from before ratings too
+        "rated_team": facts.resolved_team,
+    }
+
+
 def _snoozed(_: TicketFacts, event: TicketSnoozed | TicketWoken, *__: Any) -> Changes:
     return {"snoozed": event.snoozed}
 
@@ -350,6 +366,7 @@ _RULES: dict[type[Any], Callable[..., Changes]] = {
     TicketLadderClimbed: _clocks_changed,
     TicketLadderHeld: _clocks_changed,
     TicketAcknowledged: _clocks_changed,
+    TicketRated: _rated,
 }
 _KINDS: tuple[type[BaseModel], ...] = (TicketOpened, *_RULES)
 TELLING: frozenset[str] = frozenset(kind.model_fields["type"].default for kind in _KINDS)

@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from domain import errors, offer_rules, sla_rules, watching
+from domain import errors, offer_rules, rating, sla_rules, watching
+from domain.ids import PersonId
 from domain.lifecycle import TRANSITIONS, auto_close_at, reopen_until
 from domain.people import TIMER, Actor
 from domain.ticket import MAX_ESCALATION_LEVEL, Status, Ticket
@@ -33,6 +34,7 @@ from domain.ticket_commands import (
     EscalateTicket,
     ExpireOffer,
     OfferTicket,
+    RateTicket,
     RemoveAttachment,
     SnoozeTicket,
     TakeBackTerms,
@@ -165,7 +167,7 @@ def _change_status(ticket: Ticket, command: ChangeStatus, actor: Actor, now: dat
         raise errors.ReopenWindowPassedError(
             f"Ticket {ticket.number} was closed more than {ticket.reopen_days} days ago; open a new one."
         )
-    return _to_status(ticket, command.status, "by_hand", now)
+    return _to_status(ticket, command.status, "by_hand", now, rating.resolver_of(ticket, actor))
 
 
 def _assign(ticket: Ticket, command: AssignTicket, actor: Actor, now: datetime) -> list[TicketEvent]:
@@ -313,6 +315,10 @@ def _unwatch(ticket: Ticket, command: UnwatchTicket, actor: Actor, now: datetime
     return watching.unwatch(ticket, command)
 
 
+def _rate(ticket: Ticket, command: RateTicket, actor: Actor, now: datetime) -> list[TicketEvent]:
+    return rating.rate(ticket, command, now)
+
+
 def _pending(ticket: Ticket, id: str) -> PendingMoment:
     found = next((moment for moment in pending_moments(ticket) if moment.id == id), None)
     if found is None:
@@ -337,6 +343,7 @@ _RULES: dict[type[BaseModel], Callable[[Ticket, Any, Actor, datetime], list[Tick
     DeescalateTicket: _de_escalate,
     WatchTicket: _watch,
     UnwatchTicket: _unwatch,
+    RateTicket: _rate,
     SnoozeTicket: _snooze,
     WakeTicket: _wake,
     AutoCloseTicket: _auto_close,
@@ -351,17 +358,20 @@ _RULES: dict[type[BaseModel], Callable[[Ticket, Any, Actor, datetime], list[Tick
 }
 _ALLOWED_WHEN_CLOSED = (
     ChangeStatus, RemoveAttachment, AutoCloseTicket, WarnOfTarget, BreachTarget, ClimbLadder, TakeTerms, TakeBackTerms,
-    CancelMoment, AdvanceMoment, WatchTicket, UnwatchTicket,
+    CancelMoment, AdvanceMoment, WatchTicket, UnwatchTicket, RateTicket,
 )  # fmt: skip
 
 
-def _to_status(ticket: Ticket, status: Status, reason: StatusReason, now: datetime) -> list[TicketEvent]:
-    """The change of status with what comes along: the resolved and closed moments, and the end of a snooze."""
-    resolved_at = None
+def _to_status(
+    ticket: Ticket, status: Status, reason: StatusReason, now: datetime, resolver: PersonId | None = None
+) -> list[TicketEvent]:
+    """The change of status with what comes along: the resolved and closed moments, whose work it was (`resolver`, when
+    it is resolved now), and the end of a snooze."""
+    resolved_at, resolver_id = None, None
     if status is S.RESOLVED:
-        resolved_at = now
+        resolved_at, resolver_id = now, resolver
     elif status is S.CLOSED:
-        resolved_at = ticket.resolved_at
+        resolved_at, resolver_id = ticket.resolved_at, ticket.resolver_id
     events: list[TicketEvent] = []
     if ticket.snoozed and status is S.RESOLVED:
         events.append(TicketWoken(reason="finished"))
@@ -373,6 +383,7 @@ def _to_status(ticket: Ticket, status: Status, reason: StatusReason, now: dateti
         reason=reason,
         resolved_at=resolved_at,
         closed_at=now if status is S.CLOSED else None,
+        resolver_id=resolver_id,
     )
     return [*events, changed]
 

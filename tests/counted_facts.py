@@ -118,7 +118,7 @@ def counted_facts(history: Sequence[Told], calendars: dict[int, BusinessCalendar
     figures["one_touch"] = bool(
         last.is_finished and figures["desk_replies"] == 1 and not figures["reopenings"] and not figures["reassignments"]
     )
-    return figures
+    return figures | _rating(history, at, tickets)
 
 
 def _channel(opening: Told) -> str:
@@ -168,6 +168,24 @@ def _resolution(
         "resolved_team": before.team,
         **_times("resolution", at[0], at[place], before, calendars),
     }
+
+
+def _rating(history: Sequence[Told], at: list[datetime], tickets: list[Ticket]) -> dict[str, Any]:
+    """The last one. It is of the resolution before it: who had the ticket then, and whose team's it was."""
+    names = ("rating", "rated_at", "rated_resolver_id", "rated_team")
+    ratings = [place for place, one in enumerate(history) if one.event.type == "ticket.rated"]
+    if not ratings:
+        return dict.fromkeys(names)
+    place = ratings[-1]
+    resolved = max(
+        before + 1
+        for before, (ticket, later) in enumerate(pairwise(tickets[: place + 1]))
+        if later.status == "resolved" and ticket.status != "resolved"
+    )
+    before = tickets[resolved - 1]
+    resolver = before.assignee_id or history[resolved].actor.id
+    assert history[place].event.resolver_id == resolver, "the event itself says the same"
+    return dict(zip(names, (history[place].event.rating, at[place], resolver, before.team), strict=True))
 
 
 def _times(

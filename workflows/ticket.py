@@ -405,7 +405,7 @@ def _envelope_at(moment: PendingMoment, ticket: Ticket) -> CommandEnvelope | Non
 _OURS = {"NextDueAt"}
 _TYPES = {
     "edit", "reply", "add_attachment", "remove_attachment", "change_status", "assign", "unassign", "claim", "offer",
-    "escalate", "acknowledge", "de_escalate",
+    "escalate", "acknowledge", "de_escalate", "rate",
     "snooze", "wake", "cancel_moment", "advance_moment",
 }  # fmt: skip
 

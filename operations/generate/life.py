@@ -24,13 +24,14 @@ from domain.ticket_commands import (
     EditTicket,
     EscalateTicket,
     OpenTicket,
+    RateTicket,
     TicketCommand,
 )
 from domain.ticket_events import TicketChange, TicketOpened, TicketSlaChanged
 from domain.ticket_rules import decide
 from domain.ticket_timers import pending_moments
 from operations.generate.desk import CATEGORIES, TEAMS, MadeDesk, new_id
-from operations.generate.shape import ANSWERED, ASSIGNED, MINUTE, REOPENED, REQUESTER_ANSWERED, WORKED
+from operations.generate.shape import ANSWERED, ASSIGNED, MINUTE, RATED, REOPENED, REQUESTER_ANSWERED, WORKED
 
 RULES = LifecycleRules(auto_close_days=7, reopen_days=30)
 PRIORITIES = {Priority.URGENT: 0.03, Priority.HIGH: 0.12, Priority.NORMAL: 0.5, Priority.LOW: 0.35}
@@ -39,6 +40,8 @@ PACE = {Priority.URGENT: 0.2, Priority.HIGH: 0.5, Priority.NORMAL: 1.0, Priority
 BY_DESK, BY_INTEGRATION = 0.15, 0.12
 """The shares of tickets that somebody of the desk opened for the requester, and that a machine did."""
 FURTHER_ROUND, NOTED, MOVED, HANDED_OVER, ESCALATED, REOPENED_SHARE = 0.3, 0.12, 0.12, 0.08, 0.04, 0.06
+RATED_SHARE, SCORES = 0.2, {5: 0.55, 4: 0.25, 3: 0.1, 2: 0.04, 1: 0.06}
+"""The share of resolved tickets that are rated, and how often each score is given: most are content."""
 SAME_MOMENT = timedelta(microseconds=1)
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -148,6 +151,9 @@ class _Life:
         if chance.random() < REOPENED_SHARE:
             yield _Step(REOPENED.drawn(chance), self._reply, self._by_requester)
             yield _Step(WORKED.drawn(chance) * pace, ChangeStatus(status=Status.RESOLVED), self._by_agent)
+        if chance.random() < RATED_SHARE:
+            score = chance.choices(list(SCORES), list(SCORES.values()))[0]
+            yield _Step(RATED.drawn(chance), RateTicket(score=score), self._by_requester)
 
     @property
     def _reply(self) -> AddReply:

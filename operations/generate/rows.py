@@ -65,7 +65,7 @@ def rows_of(made: MadeTicket) -> Rows:
         (
             *("tickets", event.type, change.at, change.at, ticket.number, revision),
             *(change.actor.kind, change.actor.id, change.actor.role, event.for_desk_only),
-            *(getattr(event, "text_id", None) or getattr(event, "wording_id", None), event.model_dump_json()),
+            *(event.brings_text, event.model_dump_json()),
         )
         for change in made.changes
         for revision, event in enumerate(change.events, start=change.first_revision)

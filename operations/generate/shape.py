@@ -44,6 +44,7 @@ ANSWERED = Lasting(35 * MINUTE, 1.3)
 REQUESTER_ANSWERED = Lasting(7 * HOUR, 1.5)
 WORKED = Lasting(4 * HOUR, 1.6)
 REOPENED = Lasting(2 * DAY, 0.7)
+RATED = Lasting(9 * HOUR, 1.2)
 
 
 def week_counts(tickets: int, chance: Random) -> list[int]:

@@ -25,6 +25,7 @@ BODIES: dict[str, Any] = {
     "assign_ticket": {"assignee": NOBODY},
     "escalate_ticket": {},
     "snooze_ticket": {"until": MOMENT},
+    "rate_ticket": {"score": 5},
 }
 """What a command has to bring, for rights to be looked at; by default nothing."""
 VARIANTS: dict[str, dict[str, Any]] = {

@@ -12,7 +12,7 @@ FIELDS = {
     "number", "title", "description", "status", "priority", "category", "team", "organisation", "requester", "assignee",
     "required_skills", "estimated_minutes", "due_at", "tags", "escalation_level", "sla_state", "next_due_at", "sla",
     "allowed_transitions", "revision", "created_at", "updated_at", "first_responded_at", "resolved_at", "closed_at",
-    "snoozed", "snoozed_until", "assigned_at", "offer",
+    "snoozed", "snoozed_until", "assigned_at", "offer", "satisfaction",
 }  # fmt: skip
 
 

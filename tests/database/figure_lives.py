@@ -22,16 +22,17 @@ from domain.sla_keeping import begin
 from domain.sla_ladder import Ladder, LadderStep, RaiseLevel, RaisePriority
 from domain.sla_policy import Conditions, Goal, Goals, SlaPolicy, Terms
 from domain.ticket import Priority, Slug, Status, Ticket
-from domain.ticket_commands import AddReply, ChangeStatus, EditTicket, TicketCommand
+from domain.ticket_commands import AddReply, AssignTicket, ChangeStatus, EditTicket, RateTicket, TicketCommand
 from domain.ticket_events import TICKET_EVENT, TicketOpened
 from domain.ticket_rules import decide
 from domain.ticket_timers import pending_moments
 from tests.counted_facts import OFFICE, Told
 from tests.database.storing import state_of, stored_text
-from tests.database.test_tickets_properties import ACTORS, some_command
+from tests.database.test_tickets_properties import ACTORS, PEOPLE, some_command
 from tests.factories import BY_AGENT, BY_REQUESTER, NOW, REQUESTER, envelope, opening_change, wording
 from tests.workflows.records import NoRollouts, NoSeniors
 
+RATED_SHARE = 0.5
 OPENERS: tuple[Actor, ...] = (BY_REQUESTER, BY_REQUESTER, BY_AGENT, INTEGRATION)
 _GOALS = Goals(
     first_response=Goal(minutes=60), next_response=Goal(minutes=120, time="wall"), resolution=Goal(minutes=600)
@@ -160,6 +161,19 @@ class Lives:
         ticket = await self._let_moments_come(self.chance.choice(self.numbers), self._store)
         command = await some_command(self._store, ticket, self.chance)
         await self._do(ticket, command, self.chance.choice([*ACTORS, INTEGRATION]), self.now, self._store)
+        after = await state_of(self._store, ticket.number)
+        if after.is_finished and self.chance.random() < RATED_SHARE:
+            await self._is_rated(after)
+
+    async def _is_rated(self, ticket: Ticket) -> None:
+        """Its requester rates it, some of them after it went on to others."""
+        onward: list[TicketCommand] = [
+            EditTicket(team=self.chance.choice(["support", "network", "billing"])),
+            AssignTicket(assignee_id=self.chance.choice(PEOPLE)),
+        ]
+        for command in (*self.chance.sample(onward, self.chance.randint(0, 2)), RateTicket(score=5)):
+            ticket = await state_of(self._store, ticket.number)
+            await self._do(ticket, command, BY_REQUESTER, self.now, self._store)
 
     async def step_held(self, number: TicketNumber, store: TicketStore) -> None:
         """The same for a ticket of a transaction that is held open; nothing that locks others out."""

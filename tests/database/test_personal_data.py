@@ -51,7 +51,7 @@ async def test_every_column_of_words_is_blanked_kept_for_a_reason_or_gone(pool: 
         "tickets": {"status", "priority", "category", "team", "sla_state", "tags", "required_skills"},
         "ticket_facts": {
             *("status", "previous_status", "priority", "category", "team", "sla_state", "channel"),
-            *("opened_team", "opened_priority", "opened_category", "responded_team", "resolved_team"),
+            *("opened_team", "opened_priority", "opened_category", "responded_team", "resolved_team", "rated_team"),
         },
         "ticket_texts": set(),
         "events": {"topic", "type", "actor_kind", "actor_role"},

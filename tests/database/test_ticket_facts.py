@@ -114,6 +114,7 @@ async def test_facts_and_spans_are_what_hands_count(
     assert {one.sla_state for one in facts.values()} > {"breached"}
     assert any(one.response_business_seconds != one.response_seconds for one in facts.values())
     assert all(sum(getattr(one, name) for one in facts.values()) for name in ("desk_replies", "assignments", "moves"))
+    assert any(one.rating for one in facts.values())
 
 
 @pytest.mark.parametrize("seed", [7, 8])

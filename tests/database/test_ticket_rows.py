@@ -27,6 +27,7 @@ def test_a_record_begins_with_the_columns_of_the_row_in_their_order() -> None:
         "requester_name",
         "assignee_name",
         "organisation",
+        "rating_comment",
     )
 
 

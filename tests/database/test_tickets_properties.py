@@ -20,6 +20,7 @@ from domain.ticket_commands import (
     DeescalateTicket,
     EditTicket,
     EscalateTicket,
+    RateTicket,
     SnoozeTicket,
     TicketCommand,
     UnassignTicket,
@@ -52,6 +53,8 @@ async def some_command(store: TicketStore, ticket: Ticket, chance: random.Random
         DeescalateTicket(),
         WakeTicket(),
         AutoCloseTicket(),
+        RateTicket(score=chance.randint(1, 5)),
+        RateTicket(score=chance.randint(1, 5), text_id=await stored_text(store, ticket.number)),
         EscalateTicket(),
         SnoozeTicket(until=chance.choice([None, NOW + hours])),
     ]

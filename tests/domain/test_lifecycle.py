@@ -38,6 +38,7 @@ from domain.ticket_commands import (
     EditTicket,
     EscalateTicket,
     OpenTicket,
+    RateTicket,
     RemoveAttachment,
     SnoozeTicket,
     TicketCommand,
@@ -103,6 +104,7 @@ EVERY_COMMAND: list[TicketCommand] = [
     SnoozeTicket(),
     WakeTicket(),
     AutoCloseTicket(),
+    RateTicket(score=5),
 ]
 
 
@@ -254,7 +256,7 @@ def test_a_closed_ticket_may_be_reopened_until_its_window_ends(moment: timedelta
 
 
 @pytest.mark.parametrize("command", EVERY_COMMAND, ids=name_of)
-def test_a_closed_ticket_only_reopens_and_gives_up_files(command: TicketCommand) -> None:
+def test_a_closed_ticket_only_reopens_gives_up_files_and_is_rated(command: TicketCommand) -> None:
     closed = ticket(status="closed")
     if isinstance(command, ChangeStatus):
         assert types_of(closed, command) == ["ticket.status_changed"]
@@ -262,6 +264,8 @@ def test_a_closed_ticket_only_reopens_and_gives_up_files(command: TicketCommand)
         assert types_of(closed, command) == []
     elif isinstance(command, RemoveAttachment):
         assert types_of(closed, command) == ["ticket.attachment_removed"]
+    elif isinstance(command, RateTicket):
+        assert types_of(closed, command) == ["ticket.rated"]
     else:
         with pytest.raises(TicketClosedError, match="reopen it first"):
             decide(closed, envelope(command), NOW)
@@ -282,6 +286,7 @@ ON_A_RESOLVED_TICKET: dict[str, str | list[str]] = {
     "snooze": "ticket_resolved",
     "wake": "not_snoozed",
     "auto_close": [],
+    "rate": ["ticket.rated"],
 }
 """What each command of an agent brings about, or the code of its refusal."""
 

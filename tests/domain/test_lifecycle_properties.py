@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from domain.errors import DomainError
 from domain.lifecycle import TRANSITIONS, allowed_transitions, apply, opened, rebuild
 from domain.people import INTEGRATION, TIMER, Actor, Role
-from domain.ticket import MAX_ESCALATION_LEVEL, Priority, Status, Ticket
+from domain.ticket import MAX_ESCALATION_LEVEL, MAX_RATING, Priority, Status, Ticket
 from domain.ticket_commands import (
     AddAttachment,
     AddReply,
@@ -22,6 +22,7 @@ from domain.ticket_commands import (
     DeescalateTicket,
     EditTicket,
     EscalateTicket,
+    RateTicket,
     SnoozeTicket,
     TicketCommand,
     UnassignTicket,
@@ -78,6 +79,7 @@ commands: st.SearchStrategy[TicketCommand] = st.one_of(
     st.builds(AssignTicket, assignee_id=st.sampled_from([AGENT, OTHER_AGENT, BILLING_AGENT])),
     st.builds(EscalateTicket, level=st.none() | st.integers(1, MAX_ESCALATION_LEVEL)),
     st.builds(SnoozeTicket, until=st.none() | moments),
+    st.builds(RateTicket, score=st.integers(1, MAX_RATING), text_id=st.none() | st.just(text_id("comment"))),
     st.sampled_from([UnassignTicket(), ClaimTicket(), DeescalateTicket(), WakeTicket(), AutoCloseTicket()]),
 )
 pauses = st.integers(0, 10 * 24).map(lambda hours: timedelta(hours=hours))
@@ -138,6 +140,8 @@ def test_a_ticket_never_contradicts_itself(life: Any) -> None:
     for ticket in lived(life)[1]:
         assert (ticket.resolved_at is not None) is ticket.is_finished
         assert (ticket.closed_at is not None) is (ticket.status is Status.CLOSED)
+        assert ticket.resolver_id is None or ticket.is_finished
+        assert (ticket.rated_at is None) is (ticket.rating is None)
         assert ticket.snoozed or ticket.snoozed_until is None
         assert not (ticket.snoozed and ticket.is_finished)
         assert 0 <= ticket.escalation_level <= MAX_ESCALATION_LEVEL

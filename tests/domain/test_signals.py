@@ -48,6 +48,7 @@ MAY_NOT = [
     asked.RemoveAttachment(attachment_id=AttachmentId(text_id("file")), internal=False),
     asked.WatchTicket(person_id=AGENT),
     asked.UnwatchTicket(person_id=AGENT),
+    asked.RateTicket(score=5),
     agent.SetPresence(presence=Presence.ONLINE),
     agent.StartShift(shift_id=ShiftId(1)),
     agent.EndShift(shift_id=ShiftId(1)),

@@ -44,6 +44,7 @@ from domain.ticket_events import (
     TicketOfferExpired,
     TicketOfferWithdrawn,
     TicketOpened,
+    TicketRated,
     TicketReplied,
     TicketSeniorMissing,
     TicketSlaBreached,
@@ -144,6 +145,7 @@ EVENTS: list[TicketEvent] = [
     TicketAcknowledged(sla=SLA),
     TicketWatched(watcher_ids=(AGENT, OTHER_AGENT)),
     TicketUnwatched(watcher_ids=(AGENT,)),
+    TicketRated(rating=4, previous_rating=None, rated_at=NOW, rating_text_id=text_id("comment"), resolver_id=AGENT),
     TicketSeniorMissing(skill="network", min_level=4),
     TicketMomentCancelled(
         moment="sla_breach.customer.resolution.1",

@@ -19,6 +19,7 @@ from domain.ticket_commands import (
     DeescalateTicket,
     EditTicket,
     EscalateTicket,
+    RateTicket,
     TicketCommand,
     UnassignTicket,
 )
@@ -177,6 +178,22 @@ def test_one_touch_is_one_answer_and_the_end() -> None:
     assert not facts_of(answer, answer, resolved).one_touch
     assert not facts_of(answer, resolved, (ChangeStatus(status=Status.OPEN), BY_AGENT), resolved).one_touch
     assert not facts_of(answer, resolved, answer).one_touch, "it took another one after all"
+
+
+def test_a_rating_is_of_the_resolution_before_it_and_outlives_a_reopening() -> None:
+    resolved, reopened = ((ChangeStatus(status=one), BY_AGENT) for one in (Status.RESOLVED, Status.OPEN))
+    to_support, to_billing = ((EditTicket(team=team), BY_AGENT) for team in ("support", "billing"))
+    to_me, to_other = ((AssignTicket(assignee_id=one), BY_AGENT) for one in (AGENT, OTHER_AGENT))
+    good, bad = ((RateTicket(score=one), BY_REQUESTER) for one in (5, 1))
+    life: list[tuple[TicketCommand, Actor]] = [to_support, to_me, resolved, to_billing, to_other, good, reopened]
+
+    once = facts_of(*life)
+    twice = facts_of(*life, resolved, bad)
+
+    assert (once.rating, once.rated_resolver_id, once.rated_team) == (5, AGENT, "support")
+    assert once.rated_at == NOW + 6 * HOUR
+    assert (once.resolver_id, once.resolved_team) == (None, None)
+    assert (twice.rating, twice.rated_resolver_id, twice.rated_team) == (1, OTHER_AGENT, "billing")
 
 
 def test_waiting_for_the_requester_adds_up_over_all_its_stays() -> None:

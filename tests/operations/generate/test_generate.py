@@ -101,6 +101,18 @@ async def test_a_desk_that_is_there_is_left_alone(made: str) -> None:
         await asyncio.to_thread(generate, made, 10, 1)
 
 
+def test_about_a_fifth_of_what_is_resolved_is_rated_and_mostly_well() -> None:
+    terms = Terms(1, 1, POLICY, 1, OFFICE, "test")
+    desk = MadeDesk((REQUESTER,), dict.fromkeys(TEAMS, (AGENT,)), terms)
+
+    tickets = [live(desk, NUMBER, BEGIN, chance(seed)).ticket for seed in range(400)]
+
+    scores = [one.rating for one in tickets if one.rating is not None]
+    assert 0.14 < len(scores) / len(tickets) < 0.26
+    assert sum(score >= 4 for score in scores) > 0.7 * len(scores)
+    assert min(scores) < 3
+
+
 def test_the_same_seed_leads_the_same_life() -> None:
     terms = Terms(1, 1, POLICY, 1, OFFICE, "test")
     desk = MadeDesk((REQUESTER,), dict.fromkeys(TEAMS, (AGENT,)), terms)
