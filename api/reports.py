@@ -87,6 +87,12 @@ async def report_teams(desk: InDesk, asked: AsAskedReport) -> ReportOut | Respon
     return await report(desk, "teams", asked.by(Dimension.TEAM))
 
 
+@router.get("/escalations", response_model=ReportOut)
+async def report_escalations(desk: InDesk, asked: AsAskedReport) -> ReportOut | Response:
+    """How often tickets' levels were raised and by whom, how far, and how soon somebody took it on."""
+    return await report(desk, "escalations", asked)
+
+
 @router.get("/drill-down", response_model=DrillDownOut)
 async def drill_down(
     desk: InDesk,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from database.escalation_figures import ESCALATION_FIGURES
 from database.queue_figures import OVERVIEW_FIGURES
 from database.report_figure import Figure
 from database.sla_report_figures import SLA_FIGURES, TEAM_SLA_FIGURES
@@ -17,6 +18,7 @@ REPORTS: Mapping[str, tuple[Figure, ...]] = MappingProxyType(
         "teams": TEAM_FIGURES,
         "sla": SLA_FIGURES,
         "team_sla": TEAM_SLA_FIGURES,
+        "escalations": ESCALATION_FIGURES,
     }
 )
 """The figures of each report, in their order."""

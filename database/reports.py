@@ -20,7 +20,7 @@ from domain.access import TicketScope
 from domain.errors import ForbiddenError, InvalidError, UnknownReferenceError
 from domain.ids import TicketNumber
 from domain.period import Period, Piece, offsets_of, period_before
-from domain.report import Dimension, ReportFilter, Spread, Value
+from domain.report import Dimension, ReportFilter, Spread, Unit, Value
 from domain.ticket import Priority, Slug, Status
 
 MAX_ROWS = 1_000_000
@@ -276,9 +276,10 @@ def _nothing(
     figures: Sequence[Figure], wanted: ReportFilter, is_known: Callable[[Population], bool]
 ) -> dict[str, Value]:  # fmt: skip
     """What a group or a piece has that no row is in: a count of nothing is 0, all else is None."""
+    counts = {one.name for one in figures if one.adds_up or one.unit is Unit.COUNT}
     return {
-        figure.name: 0 if figure.adds_up and is_known(figure.population) and _knows(figure.population, wanted) else None
-        for figure in figures
+        one.name: 0 if one.name in counts and is_known(one.population) and _knows(one.population, wanted) else None
+        for one in figures
     }
 
 

@@ -165,7 +165,10 @@ PERMISSIONS = _table(
     (
         DESK,
         Scope.REPORTS_READ,
-        "report_overview report_queue report_tickets report_sla report_agents report_teams drill_down",
+        """
+        report_overview report_queue report_tickets report_agents report_teams report_sla report_escalations
+        drill_down
+        """,
     ),
     (DESK, Scope.PEOPLE_READ, "list_organisations"),
     (ADMINS, Scope.AUDIT_READ, "list_audit_entries decode_payloads encode_payloads"),

@@ -3,15 +3,19 @@
 They share no line with the statements: the clocks come from `counted_clocks`, all else from raw events.
 """
 
-from collections.abc import Callable, Iterable
-from datetime import datetime
-from typing import Any
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from database.sla_figures import ClockFilter, Counts, Decided
 from database.sla_figures import Spread as SlaSpread
+from domain.business_calendar import BusinessCalendar
+from domain.period import Period
 from domain.report import Dimension, ReportFilter, Spread, Value
 from domain.sla_clock import Audience
+from tests.counted_facts import Told, counted_facts, moments, stood
 from tests.database.counted_clocks import ClockRow
 
 
@@ -19,6 +23,49 @@ def hour_of_week(at: datetime, zone: str) -> str:
     """The hour that the wall clock of the zone shows: 0 is Monday's first."""
     local = at.astimezone(ZoneInfo(zone))
     return str(local.weekday() * 24 + local.hour)
+
+
+class CountedRow(NamedTuple):
+    """Something that counts once: when, where, and with what."""
+
+    at: datetime
+    places: Mapping[Dimension, Any]
+    told: Mapping[str, Any]
+
+    def fits(self, wanted: ReportFilter, period: Period) -> bool:
+        places = self.places
+        return (
+            period.since <= self.at < period.until
+            and all(
+                not some or places[dimension] in some
+                for dimension, some in (
+                    (Dimension.TEAM, wanted.team),
+                    (Dimension.PRIORITY, wanted.priority),
+                    (Dimension.CATEGORY, wanted.category),
+                    (Dimension.CHANNEL, wanted.channel),
+                )
+            )
+            and (wanted.within is None or places[Dimension.TEAM] in wanted.within)
+            and (
+                not (wanted.agent or wanted.no_agent)
+                or places[Dimension.AGENT] in [*wanted.agent, *[None] * wanted.no_agent]
+            )
+        )
+
+    def key(self, group_by: Dimension, zone: str) -> str | None:
+        return hour_of_week(self.at, zone) if group_by is Dimension.HOUR_OF_WEEK else _text(self.places[group_by])
+
+
+def spread_of(values: Sequence[float]) -> Spread | None:
+    """Median and ninth decile lie between two values in proportion."""
+    if not values:
+        return None
+    tenths = statistics.quantiles(list(values) * (2 if len(values) == 1 else 1), n=10, method="inclusive")
+    return Spread(len(values), statistics.fmean(values), statistics.median(values), tenths[8])
+
+
+def share_of(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
 
 
 # Promises.
@@ -65,6 +112,100 @@ def _counts(what: str, counts: Counts) -> dict[str, Value]:
 
 def _sized(spread: SlaSpread | None, size: int) -> Spread | None:
     return None if spread is None else Spread(size, spread.average, spread.median, spread.p90)
+
+
+# Escalations.
+
+SECOND = timedelta(seconds=1)
+Calendars = dict[int, BusinessCalendar]
+
+
+def counted_raises(history: Sequence[Told]) -> list[CountedRow]:
+    """Every event of a ticket that changed its level."""
+    at, tickets = moments(history), stood(history)
+    rows = []
+    for place, one in enumerate(history):
+        if one.event.type not in ("ticket.escalated", "ticket.de_escalated"):
+            continue
+        is_raise = one.event.type == "ticket.escalated"
+        then = tickets[max(other for other in range(len(at)) if at[other] <= at[place])]
+        before = tickets[place - 1].escalation_level
+        later = range(place + 1, len(history))
+        resolved = [other for other in later if getattr(history[other].event, "status", None) == "resolved"]
+        taken = [other for other in later if history[other].event.type == "ticket.acknowledged"]
+        in_time = [other for other in taken if not resolved or other < resolved[0]]
+        rows.append(
+            CountedRow(
+                at[place],
+                {
+                    Dimension.TEAM: then.team,
+                    Dimension.PRIORITY: then.priority,
+                    Dimension.CATEGORY: then.category,
+                    Dimension.AGENT: then.assignee_id,
+                    Dimension.CHANNEL: channel(history),
+                    Dimension.LEVEL: one.event.escalation_level if is_raise else before,
+                },
+                {
+                    "number": one.number,
+                    "is_raise": is_raise,
+                    "by": one.actor.kind,
+                    "before": before,
+                    "opening": (at[place] - at[0]) / SECOND,
+                    "acknowledgement": (at[in_time[0]] - at[place]) / SECOND if in_time else None,
+                    "resolution": (at[resolved[0]] - at[place]) / SECOND if resolved else None,
+                },
+            )
+        )
+    return rows
+
+
+def counted_opening(history: Sequence[Told], calendars: Calendars) -> CountedRow:
+    """A ticket at its opening, and how far it was escalated since."""
+    facts = counted_facts(history, calendars)
+    return CountedRow(
+        facts["opened_at"],
+        {
+            Dimension.TEAM: facts["opened_team"],
+            Dimension.PRIORITY: facts["opened_priority"],
+            Dimension.CATEGORY: facts["opened_category"],
+            Dimension.CHANNEL: facts["channel"],
+            Dimension.LEVEL: facts["highest_level"],
+        },
+        {"escalations": facts["escalations"]},
+    )
+
+
+def channel(history: Sequence[Told]) -> str:
+    opening = history[0]
+    if opening.actor.kind != "person":
+        return "integration"
+    return "self_service" if opening.actor.id == opening.event.requester_id else "desk"
+
+
+def escalation_values(changes: Sequence[CountedRow]) -> dict[str, Value]:
+    """The figures of raises."""
+    raises = [row.told for row in changes if row.told["is_raise"]]
+    acknowledged = [one["acknowledgement"] for one in raises if one["acknowledgement"] is not None]
+    by = [one["by"] for one in raises]
+    return {
+        "escalations": len(raises),
+        "escalations_by_ladder": by.count("timer"),
+        "escalations_by_people": by.count("person"),
+        "escalations_by_integrations": by.count("integration"),
+        "first_escalations": len([one for one in raises if not one["before"]]),
+        "escalated_tickets": len({one["number"] for one in raises}),
+        "opening_to_escalation": spread_of([one["opening"] for one in raises]),
+        "escalation_to_acknowledgement": spread_of(acknowledged),
+        "acknowledged": share_of(len(acknowledged), len(raises)),
+        "escalation_to_resolution": spread_of([one["resolution"] for one in raises if one["resolution"] is not None]),
+        "de_escalations": len(changes) - len(raises),
+    }
+
+
+def opened_values(openings: Sequence[CountedRow]) -> dict[str, Value]:
+    """The figures of tickets that were opened."""
+    escalated = len([row for row in openings if row.told["escalations"]])
+    return {"opened_and_escalated": escalated, "escalated_share": share_of(escalated, len(openings))}
 
 
 def _text(key: Any) -> str | None:

@@ -6,9 +6,11 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from tests.api.desk_api import assert_problem, do, opened
+from database.report_log import ReportLog
+from tests.api.desk_api import ApiDesk, assert_problem, do, opened
+from tests.workflows.engine_desk import eventually
 
-PATHS = ("/api/reports/sla",)
+PATHS = ("/api/reports/sla", "/api/reports/escalations")
 
 
 @pytest.fixture
@@ -81,6 +83,38 @@ async def test_the_teams_own_goals_are_another_promise(
     assert spoken["total"]["values"]["team_first_response_decided"] == 0
     assert spoken["total"]["values"]["team_first_response_compliance"] is None
     assert "first_response_decided" not in spoken["total"]["values"]
+
+
+# Escalations.
+
+
+async def test_escalations_are_told_by_level_and_by_whom(
+    api: ApiDesk, requester: httpx2.AsyncClient, agent: httpx2.AsyncClient, supervisor: httpx2.AsyncClient, ours: str
+) -> None:
+    """One ticket is raised twice before somebody takes it on; one never."""
+    number = int((await opened(requester, team="support", category=ours))["number"])
+    await opened(requester, team="support", category=ours)
+    await do(agent, number, "escalate")
+    await do(agent, number, "escalate", {"level": 3})
+    await do(agent, number, "acknowledge")
+    await do(agent, number, "status", {"status": "resolved"})
+
+    async def asked() -> dict[str, Any]:
+        await ReportLog(api.parts.pool).catch_up()
+        return await report(supervisor, "escalations", category=ours, group_by="level")
+
+    spoken = await eventually(asked, lambda one: one["total"]["values"]["escalation_to_resolution"] is not None)
+
+    values = spoken["total"]["values"]
+    assert (values["escalations"], values["escalations_by_people"], values["escalations_by_ladder"]) == (2, 2, 0)
+    assert (values["escalated_tickets"], values["first_escalations"], values["escalated_share"]) == (1, 1, 0.5)
+    assert (values["acknowledged"], values["de_escalations"]) == (1, 0)
+    assert values["escalation_to_acknowledgement"]["size"] == values["escalation_to_resolution"]["size"] == 2
+    raises = {one["key"]: one["values"]["escalations"] for one in spoken["groups"]}
+    reached = {one["key"]: one["values"]["opened_and_escalated"] for one in spoken["groups"]}
+    assert (raises, reached) == ({"1": 1, "3": 1}, {"1": 0, "3": 1})
+    assert await drilled(supervisor, spoken, "escalations", key="3") == [number]
+    assert await drilled(supervisor, spoken, "escalated_tickets") == [number, number]
 
 
 # Who sees what.
