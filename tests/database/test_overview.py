@@ -63,7 +63,7 @@ async def terms(pool: Pool) -> AsyncIterator[OfficeTerms]:
 @pytest.fixture
 async def desk(pool: Pool, store: TicketStore, terms: OfficeTerms) -> Desk:
     lives, log = Lives(store, terms, 21), ReportLog(pool)
-    for _ in range(14):
+    for _ in range(30):
         await lives.open()
         for _ in range(13):
             await lives.step()
@@ -117,7 +117,7 @@ def test_what_is_told_live_is_what_is_counted() -> None:
 
 
 async def test_every_figure_is_what_hands_count_now_and_at_any_past_moment(desk: Desk) -> None:
-    past = [desk.moment() for _ in range(30)]
+    past = [desk.moment() for _ in range(60)]
     known: dict[str, int] = {}
 
     for place, as_of in enumerate([None, None, None, NOW - timedelta(days=1), *past]):
