@@ -119,9 +119,13 @@ async def temporal_env() -> AsyncIterator[WorkflowEnvironment]:
         yield environment
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 async def time_skipping_env() -> AsyncIterator[WorkflowEnvironment]:
-    """The time-skipping test server, with our search attributes. Its one clock is shared by every workflow in it."""
+    """A time-skipping test server of the test's own, with our search attributes.
+
+    It has one clock for all, which stands still while any task is under way, and it forgets to let it go when a
+    workflow is ended in the midst of a task: so no test may inherit it. One is there in a seventh of a second.
+    """
     async with await WorkflowEnvironment.start_time_skipping(
         data_converter=pydantic_data_converter,
         test_server_existing_path=str(installed_program("temporal-test-server")),

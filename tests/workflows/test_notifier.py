@@ -1,6 +1,5 @@
 """What a person hears of over hours and days: the real workflow, the real database, and an engine whose clock moves."""
 
-import os
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -17,10 +16,6 @@ from tests.workflows.engine_desk import eventually
 from tests.workflows.notifier_desk import TimedNotifierDesk, engine_time, timed_notifiers
 from workflows.notice_relay import NoticeRelay
 
-pytestmark = pytest.mark.skipif(
-    not os.environ.get("NOTIFIER_DAYS"),
-    reason="the time-skipping server's clock stands still now and then: NOTIFIER_DAYS=1 runs them all the same",
-)
 T = NotificationType
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 SOON = 3 * SECOND
