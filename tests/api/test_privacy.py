@@ -16,7 +16,10 @@ from domain.ids import PersonId
 from tests.api.desk_api import ApiDesk, assert_problem, do, opened, timeline_of
 from tests.api.test_organisations import PASSWORD
 
-WORDS = ("Plantedtitle", "Planteddescription", "Plantedreply", "Plantedanswer", "Plantednote", "Plantedretitle")
+WORDS = (
+    *("Plantedtitle", "Planteddescription", "Plantedreply", "Plantedanswer", "Plantednote", "Plantedretitle"),
+    "Plantedcomment",
+)
 
 
 class Somebody:
@@ -39,7 +42,7 @@ class Somebody:
             login = await me.post("/api/auth/login", json={"email": self.email, "password": PASSWORD})
             self.headers = {"Authorization": f"Bearer {login.json()['access_token']}"}
             me.headers.update(self.headers)
-            title, description, reply, answer, note, retitle = self.words.values()
+            title, description, reply, answer, note, retitle, comment = self.words.values()
             self.number = (await opened(me, title=title, description=description, team="support"))["number"]
             file = ("planted.txt", f"Plantedfile {self.name}".encode(), "text/plain")
             sent = await me.post(f"/api/tickets/{self.number}/attachments", files={"file": file})
@@ -48,6 +51,8 @@ class Somebody:
             assert (await me.patch(f"/api/tickets/{self.number}", json={"title": retitle})).status_code == 200
             await do(agent, self.number, "replies", {"body": f"Dear {self.name.upper()}, {answer} to {self.email}."})
             await do(agent, self.number, "replies", {"body": f"{note} about {self.name}", "internal": True})
+            await do(agent, self.number, "status", {"status": "resolved"})
+            await do(me, self.number, "rating", {"score": 2, "comment": f"{comment}, says {self.name}"})
 
     async def is_done(self, agent: httpx2.AsyncClient) -> None:
         for status in ("resolved", "closed"):
@@ -92,9 +97,11 @@ async def test_a_person_takes_away_all_that_is_theirs_and_nothing_of_the_desk(
         own = unpacked(await me.get("/api/auth/export", headers=somebody.headers))
     by_admin = unpacked(await admin.get(f"/api/users/{somebody.id}/export"))
 
-    title, description, reply, answer, note, retitle = somebody.words.values()
+    title, description, reply, answer, note, retitle, comment = somebody.words.values()
     text = json.dumps(own)
-    assert all(word in text for word in (title, description, reply, answer, retitle, somebody.email, somebody.name))
+    assert all(word in text for word in (title, description, reply, answer, retitle, comment))
+    assert somebody.email in text
+    assert somebody.name in text
     assert note not in text
     assert "argon2" not in text
     assert [ticket["number"] for ticket in own["tickets"]] == [somebody.number]

@@ -14,6 +14,7 @@ from temporalio.worker import Replayer
 from database.pool import Pool
 from domain.ticket import Status, Ticket
 from settings import ROOT
+from tests.factories import AGENT
 from tests.workflows.engine_desk import EngineDesk
 from tests.workflows.ticket_life import PLANTED, forgetful_desk, last_days, live
 from worker import sandbox
@@ -59,7 +60,8 @@ async def test_the_life_ended_as_told(life: Life) -> None:
     assert types.count("ticket.snoozed") == 3
     assert types.count("ticket.woken") == 2
     assert types.count("ticket.command_refused") == 3
-    assert types[-4:] == ["ticket.status_changed"] * 4
+    assert types[-5:] == [*["ticket.status_changed"] * 4, "ticket.rated"]
+    assert (row.rating, row.resolver_id) == (2, AGENT)
 
 
 def test_no_payload_of_the_history_holds_a_personal_text(life: Life) -> None:

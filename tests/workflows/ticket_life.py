@@ -22,6 +22,7 @@ from domain.ticket_commands import (
     DeescalateTicket,
     EditTicket,
     EscalateTicket,
+    RateTicket,
     SnoozeTicket,
     UnassignTicket,
     WakeTicket,
@@ -32,7 +33,10 @@ from tests.workflows.records import FaultyRecords
 from workflows.client import workflow_id
 from workflows.ticket import TicketStart, TicketWorkflow
 
-PLANTED = ("Plantedtitle", "Planteddescription", "Plantedreply", "Plantednote", "Plantedname", "planted.person")
+PLANTED = (
+    *("Plantedtitle", "Planteddescription", "Plantedreply", "Plantednote", "Plantedcomment"),
+    *("Plantedname", "planted.person"),
+)
 """Words that only people may read."""
 
 
@@ -46,7 +50,7 @@ async def forgetful_desk(engine: Client, pool: Pool) -> AsyncIterator[tuple[Engi
 
 
 async def live(desk: EngineDesk, records: FaultyRecords) -> Ticket:
-    """Lead a ticket through its life up to its closing, and return it as it was opened."""
+    """Lead a ticket through its life up to its closing and rating, and return it as it was opened."""
     person = await _planted_person(desk.pool)
     actor = Actor.person(person, Role.AGENT)
     opening = factories.opening_change(
@@ -93,7 +97,8 @@ async def live(desk: EngineDesk, records: FaultyRecords) -> Ticket:
     await eventually(lambda: desk.row(ticket.number), lambda row: row.escalation_level == 2)
     await desk.tickets.reload(ticket)
     for status in (Status.RESOLVED, Status.OPEN, Status.RESOLVED, Status.CLOSED):
-        await desk.send(ticket, ChangeStatus(status=status), actor)
+        await desk.send(ticket, ChangeStatus(status=status))
+    await desk.send(ticket, RateTicket(score=2, text_id=await _text(desk, ticket, "Plantedcomment")), actor)
     return ticket
 
 
