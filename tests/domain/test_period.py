@@ -10,7 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import InvalidError
-from domain.period import MAX_PERIOD, MAX_PIECES, IntervalKind, Period, Piece, asked_period, pieces_of
+from domain.period import (
+    MAX_PERIOD,
+    MAX_PIECES,
+    IntervalKind,
+    Period,
+    Piece,
+    asked_period,
+    day_so_far,
+    past_moment,
+    pieces_of,
+    same_hours_of_the_day_before,
+)
 from tests.factories import NOW
 
 HOUR, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
@@ -98,13 +109,14 @@ def test_there_are_not_endlessly_many_pieces() -> None:
     assert len(pieces_of(Period(start, start + MAX_PERIOD), "month", "UTC")) == 121
 
 
+ZONES = st.sampled_from(["UTC", "Europe/Berlin", "America/Sao_Paulo", "Pacific/Apia", "Asia/Kathmandu", "Asia/Beirut"])
+
+
 @given(
     since=st.datetimes(min_value=datetime(1975, 1, 1), max_value=datetime(2090, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001  the zone comes apart
     length=st.timedeltas(min_value=timedelta(microseconds=1), max_value=timedelta(days=390)),
     interval=st.sampled_from(get_args(IntervalKind)),
-    zone=st.sampled_from(
-        ["UTC", "Europe/Berlin", "America/Sao_Paulo", "Pacific/Apia", "Asia/Kathmandu", "Asia/Beirut"]
-    ),
+    zone=ZONES,
 )
 def test_pieces_are_the_period_without_gap_or_overlap_each_of_one_interval(
     since: datetime, length: timedelta, interval: IntervalKind, zone: str
@@ -121,3 +133,44 @@ def test_pieces_are_the_period_without_gap_or_overlap_each_of_one_interval(
             day = moment.astimezone(ZoneInfo(zone)).date()
             first = {"day": day, "week": day - day.weekday() * DAY, "month": day.replace(day=1)}[interval]
             assert first == piece.on
+
+
+@given(
+    now=st.datetimes(min_value=datetime(1975, 1, 1), max_value=datetime(2090, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001  the zone comes apart
+    zone=ZONES,
+)
+def test_today_is_of_one_date_and_so_are_the_same_hours_before_it(now: datetime, zone: str) -> None:
+    today = day_so_far(now, zone)
+    before = same_hours_of_the_day_before(today, zone)
+
+    assert today.until == now
+    assert before.since < before.until <= today.since < today.until
+    for day in (today, before):
+        dates = {
+            moment.astimezone(ZoneInfo(zone)).date() for moment in (day.since, day.until - timedelta(microseconds=1))
+        }
+        assert len(dates) == 1
+
+
+def test_the_same_hours_are_those_of_the_clock_also_when_it_changed() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    ten = datetime(2030, 3, 31, 10, tzinfo=berlin)  # this day has 23 hours, and the next one 24
+
+    today = day_so_far((ten + DAY).astimezone(UTC), "Europe/Berlin")
+    before = same_hours_of_the_day_before(today, "Europe/Berlin")
+
+    assert today.until - today.since == timedelta(hours=10)
+    assert before == Period(datetime(2030, 3, 31, tzinfo=berlin).astimezone(UTC), ten.astimezone(UTC))
+    assert before.until - before.since == timedelta(hours=9)
+
+
+def test_at_the_first_moment_of_a_day_today_is_the_day_before() -> None:
+    midnight = datetime(2030, 5, 2, tzinfo=UTC)
+
+    assert day_so_far(midnight, "UTC") == Period(midnight - DAY, midnight)
+
+
+def test_a_moment_that_is_asked_about_is_past() -> None:
+    assert past_moment(NOW, NOW) == NOW
+    with pytest.raises(InvalidError, match="future"):
+        past_moment(NOW + SECOND, NOW)
