@@ -15,6 +15,8 @@ from domain.ticket import Slug
 
 NO_TEAM = ""
 """Stands in `queue_revisions` for tickets of no team."""
+_ALONE = "set local max_parallel_workers_per_gather = 0"
+"""Ten thousand rows are counted sooner than the database calls others to help."""
 _COUNTED = ", ".join(f"count(*) filter (where {one.condition}) as {one.name}" for one in QUEUE_COUNTS)
 _NAMES = ", ".join(f"coalesce(q.{one.name}, 0) as {one.name}" for one in QUEUE_COUNTS)
 _COUNTS = f"""
@@ -51,6 +53,7 @@ class Overviews:
         """All of it as of one moment."""
         standing = await self._log.standing()
         async with self._reports.snapshot() as connection:
+            await connection.execute(_ALONE)
             answer = await answered(connection, OVERVIEW_FIGURES, question)
             if question.as_of is not None:
                 return Overview(answer, [], None, standing)

@@ -112,7 +112,8 @@ def day_so_far(now: datetime, zone: Zone) -> Period:
 
 def same_hours_of_the_day_before(day: Period, zone: Zone) -> Period:
     """What `day_so_far` was the day before, when the zone's clocks showed the same."""
-    before = _begin(day.since.astimezone(time_zone(zone)).date() - timedelta(days=1), zone)
+    last = (day.since - timedelta(microseconds=1)).astimezone(time_zone(zone))
+    before = _begin(last.date(), zone)
     wall = day.until.astimezone(time_zone(zone)) - timedelta(days=1)  # the hands of the clock, not the time that passes
     return Period(before, min(max(wall.astimezone(UTC), before + timedelta(microseconds=1)), day.since))
 

@@ -27,7 +27,8 @@ EVENT_TYPES = frozenset(
         QUEUE_CHANGED,
     ]
 )
-"""What a webhook can hear of: all that the stream tells of tickets, presence and queues."""
+"""What a webhook can hear of: all that the stream tells of tickets, presence and queues, but for the overview's counts,
+which are for screens."""
 MAX_WEBHOOKS = 50
 MAX_TEAMS = 50
 USUAL_GRACE = timedelta(hours=24)

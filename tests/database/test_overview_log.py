@@ -18,7 +18,7 @@ from database.tickets import TicketStore
 from domain.period import Period
 from domain.queue_counts import QueueCounts
 from domain.ticket import Slug, Status
-from domain.ticket_commands import AddReply, ChangeStatus, EditTicket
+from domain.ticket_commands import AddReply, ChangeStatus, ClaimTicket, EditTicket
 from tests.counted_queue import QUEUE_RULES, life_of, standing
 from tests.database.figure_lives import Lives, OfficeTerms, office_calendar, raw_events
 from tests.database.storing import recorded, stored_text, stored_ticket
@@ -129,6 +129,19 @@ async def test_what_changes_no_count_is_not_told(pool: Pool, store: TicketStore)
     assert (first, await log.tell()) == (1, 0)
     (event,) = await told(pool)
     assert (event.team, event.open, event.waiting, event.unassigned, event.status_new) == ("support", 1, 1, 1, 1)
+
+
+async def test_who_gets_an_owner_waits_no_more(pool: Pool, store: TicketStore) -> None:
+    ticket = await stored_ticket(store, team="support")
+    await folded(pool)
+    log = OverviewLog(pool, AT_ONCE)
+    await log.tell()
+
+    await recorded(store, ticket, ClaimTicket())
+    await folded(pool)
+    await log.tell()
+
+    assert [(one.open, one.waiting, one.unassigned) for one in await told(pool)] == [(1, 1, 1), (1, 0, 0)]
 
 
 async def test_a_move_is_told_of_both_teams_and_a_closed_ticket_counts_nowhere(pool: Pool, store: TicketStore) -> None:

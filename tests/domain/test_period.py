@@ -17,9 +17,12 @@ from domain.period import (
     Period,
     Piece,
     asked_period,
+    day_so_far,
     offsets_of,
+    past_moment,
     period_before,
     pieces_of,
+    same_hours_of_the_day_before,
 )
 from tests.factories import NOW
 
@@ -287,3 +290,47 @@ def test_the_offset_of_any_moment_is_that_of_the_last_change_before_it(
         if since <= moment < since + length:
             (*_, last) = (one for one in found if one.since <= moment)
             assert last.offset == moment.astimezone(time_zone(zone)).utcoffset()
+
+
+# Today, and what it is compared with.
+
+
+@given(
+    now=st.datetimes(min_value=datetime(1975, 1, 1), max_value=datetime(2090, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001  the zone comes apart
+    zone=st.sampled_from(ZONES),
+)
+def test_today_is_of_one_date_and_so_are_the_same_hours_before_it(now: datetime, zone: str) -> None:
+    today = day_so_far(now, zone)
+    before = same_hours_of_the_day_before(today, zone)
+
+    assert today.until == now
+    assert before.since < before.until <= today.since < today.until
+    for day in (today, before):
+        dates = {
+            moment.astimezone(ZoneInfo(zone)).date() for moment in (day.since, day.until - timedelta(microseconds=1))
+        }
+        assert len(dates) == 1
+
+
+def test_the_same_hours_are_those_of_the_clock_also_when_it_changed() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    ten = datetime(2030, 3, 31, 10, tzinfo=berlin)  # this day has 23 hours, and the next one 24
+
+    today = day_so_far((ten + DAY).astimezone(UTC), "Europe/Berlin")
+    before = same_hours_of_the_day_before(today, "Europe/Berlin")
+
+    assert today.until - today.since == timedelta(hours=10)
+    assert before == Period(datetime(2030, 3, 31, tzinfo=berlin).astimezone(UTC), ten.astimezone(UTC))
+    assert before.until - before.since == timedelta(hours=9)
+
+
+def test_at_the_first_moment_of_a_day_today_is_the_day_before() -> None:
+    midnight = datetime(2030, 5, 2, tzinfo=UTC)
+
+    assert day_so_far(midnight, "UTC") == Period(midnight - DAY, midnight)
+
+
+def test_a_moment_that_is_asked_about_is_past() -> None:
+    assert past_moment(NOW, NOW) == NOW
+    with pytest.raises(InvalidError, match="future"):
+        past_moment(NOW + SECOND, NOW)

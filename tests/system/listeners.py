@@ -22,6 +22,11 @@ from tests.system.writers import PASSWORD
 HTTP_SECONDS = 30
 SHAKES_EVERY_SECONDS = (0.1, 2.0)
 STOPS_SECONDS = (0.3, 3.0)
+_UNTOLD = """
+select (select count(*) from queue_revisions where revision > told_revision)
+    + (select count(*) from events e, report_cursor r where e.ticket_number > 0 and (e.xid, e.id) > (r.xid, r.id))
+"""
+"""Of how much the overview is still to be told, a moment after it happened."""
 
 
 @dataclass
@@ -47,6 +52,7 @@ class Seat:
 
     async def caught_up(self, pool: Pool) -> None:
         """Returns when the last event that is theirs to hear was heard; a fault of the client ends the wait."""
+        await eventually("the overview to be told", lambda: pool.fetchval(_UNTOLD), lambda left: left == 0)
 
         async def is_behind() -> bool:
             assert self.task is not None
