@@ -128,7 +128,9 @@ def _about(report: str, figures: Sequence[Figure], answer: Answer) -> Table:
     if answer.previous_period is not None:
         rows.append(("Compared with", _stretch(answer.previous_period, question.zone)))
     rows += [(title_of(figure.name), figure.meaning) for figure in figures]
-    return Table("about", "About", [Column("what", "What", "text"), Column("meaning", "Meaning", "text")], rows, question.zone)
+    return Table(
+        "about", "About", [Column("what", "What", "text"), Column("meaning", "Meaning", "text")], rows, question.zone
+    )
 
 
 def _stretch(period: Period, zone: Zone) -> str:

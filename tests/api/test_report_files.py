@@ -14,7 +14,8 @@ import httpx2
 import pytest
 from openpyxl import load_workbook
 
-from api.report_files import TicketsAsked, tickets_file
+from api.report_files import tickets_file
+from database.counted_tickets import TicketsAsked
 from database.report_figure import Population, count
 from database.report_log import ReportLog
 from database.reports import Question
@@ -243,6 +244,27 @@ async def test_whose_figures_one_sees_and_whose_tickets_is_as_in_json(
         assert_problem(await requester.get(path, params=asked), 403)
         assert_problem(await nobody.get(path, params=asked), 401)
         assert_problem(await agent.get(path, params={**asked, "team": "billing"}), 403)
+
+
+async def test_a_file_is_refused_to_whom_the_list_is_refused(
+    api: ApiDesk, agent: httpx2.AsyncClient, supervisor: httpx2.AsyncClient, tickets: list[int], ours: str
+) -> None:
+    """Above all to agents who ask for a colleague's."""
+    colleague = str(api.people["agent2"].id)
+    for query in (
+        {"figure": "first_response", "group_by": "agent", "key": colleague},
+        {"figure": "first_response", "group_by": "agent", "key": "none"},
+        {"figure": "first_response", "agent": colleague},
+        {"figure": "first_response", "agent": "me"},
+        {"figure": "opened", "group_by": "agent", "key": "none"},
+        {"figure": "opened", "group_by": "hour_of_week", "key": "12"},
+    ):
+        for client in (agent, supervisor):
+            statuses = {
+                format: (await client.get(DRILL_DOWN, params={**query, "category": ours, "format": format})).status_code
+                for format in ("json", "csv", "xlsx")
+            }
+            assert len(set(statuses.values())) == 1, (query, statuses)
 
 
 async def test_what_cannot_be_answered_is_refused_as_in_json(supervisor: httpx2.AsyncClient) -> None:
