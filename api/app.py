@@ -79,6 +79,7 @@ from api.principals import Principals
 from api.problems import Problem, install
 from api.refusals import Refusals
 from api.refused_requests import tell_refusal
+from api.report_files import FILES_AT_A_TIME
 from api.security_headers import SecurityHeaders
 from api.state import Desk
 from api.token_keys import KeyRing
@@ -94,7 +95,6 @@ from database.api_keys import ApiKeyStore
 from database.attachments import AttachmentStore
 from database.audit import AuditStore
 from database.bell import ACCESS_BELL, BELL, Bell
-from database.counted_tickets import CountedTickets
 from database.credentials import CredentialStore
 from database.dispatch import DispatchStore
 from database.email_choices import EmailChoiceStore
@@ -224,7 +224,7 @@ async def build_desk(settings: Settings, providers: Iterable[ProviderSettings]) 
         sla_policies=SlaPolicyStore(pool),
         figures=SlaFigures(pool),
         reports=Reports(pool),
-        counted_tickets=CountedTickets(pool),
+        file_turns=asyncio.Semaphore(FILES_AT_A_TIME),
         forecasts=ForecastStore(pool),
         shifts=ShiftStore(pool),
         shift_plans=ShiftPlanner(pool),

@@ -14,15 +14,17 @@ from fastapi import Response
 from api.report_questions import ReportFormat
 from api.spooled_response import Spool, SpooledResponse
 from api.state import Desk
-from database.counted_tickets import TicketsAsked
 from database.report_figure import Figure
 from database.report_tables import answer_tables, flat_table, title_of
 from database.reports import Answer, Question
+from domain.access import TicketScope
 from domain.business_calendar import time_zone
 from domain.report import Unit
 from domain.report_table import Column, Row
 from integrations.report_files import CSV_TYPE, XLSX_TYPE, CsvLines, XlsxFile, csv_bytes, xlsx_bytes
 
+FILES_AT_A_TIME = 2
+"""Files of tickets that a process makes at a time, each with a connection to the database; others wait."""
 _TYPES: Mapping[ReportFormat, str] = {"csv": CSV_TYPE, "xlsx": XLSX_TYPE}
 FILES: dict[int | str, dict[str, Any]] = {
     200: {
@@ -34,6 +36,16 @@ FILES: dict[int | str, dict[str, Any]] = {
     }
 }
 """What OpenAPI is told of an operation that takes `format`."""
+
+
+class TicketsAsked(NamedTuple):
+    """The rows of a figure that are wanted; see `Reports.tickets_of`."""
+
+    figure: Figure
+    question: Question
+    key: str | None
+    has_key: bool
+    scope: TicketScope
 
 
 class _Sheet(NamedTuple):
@@ -60,7 +72,14 @@ def tickets_file(desk: Desk, asked: TicketsAsked, format: ReportFormat) -> Respo
     sheet = _Sheet(title_of(figure.name), _columns(figure), question.zone)
 
     async def fill(spool: Spool) -> None:
-        async with aclosing(desk.counted_tickets.read(asked)) as batches:
+        async with (
+            desk.file_turns,
+            aclosing(
+                desk.reports.all_tickets_of(
+                    figure, question, asked.key, has_key=asked.has_key, scope=asked.scope
+                )
+            ) as batches,
+        ):  # fmt: skip
             await _FILL[format](spool, sheet, batches)
 
     return SpooledResponse(fill, _TYPES[format], _named(f"tickets-{figure.name}", question, format))

@@ -6,12 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from api.report_files import FILES, answer_file, tickets_file
+from api.report_files import FILES, TicketsAsked, answer_file, tickets_file
 from api.report_models import ReportOut, spoken_report
 from api.report_questions import AsAskedReport, AskedReport
 from api.requests import AsReader, InDesk
 from api.state import Desk
-from database.counted_tickets import TicketsAsked
 from database.report_catalogue import FIGURES, REPORTS
 from domain.access import ticket_scope
 from domain.errors import InvalidError

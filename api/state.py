@@ -1,5 +1,6 @@
 """What the API process holds: its stores, the engine's client, and the parts of sign-in. Built once, by `app.py`."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -22,7 +23,6 @@ from database.api_keys import ApiKeyStore
 from database.attachments import AttachmentStore
 from database.audit import AuditStore
 from database.bell import Bell
-from database.counted_tickets import CountedTickets
 from database.dispatch import DispatchStore
 from database.email_choices import EmailChoiceStore
 from database.erasure import ErasureStore
@@ -91,7 +91,8 @@ class Desk:
     sla_policies: SlaPolicyStore
     figures: SlaFigures
     reports: Reports
-    counted_tickets: CountedTickets
+    file_turns: asyncio.Semaphore
+    """Of those who have a file of tickets made."""
     forecasts: ForecastStore
     shifts: ShiftStore
     shift_plans: ShiftPlanner

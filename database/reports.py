@@ -5,7 +5,7 @@ list of tickets behind a number: its rows are chosen by the same words as those 
 snapshot, and a population is read once for all figures that count it.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -15,11 +15,17 @@ import asyncpg
 from database.pool import PATIENT_SECONDS, Connection, Pool
 from database.report_figure import Figure, Population
 from database.statement_arguments import Arguments
+from database.ticket_lists import in_scope
+from domain.access import TicketScope
 from domain.errors import InvalidError, UnknownReferenceError
 from domain.ids import TicketNumber
 from domain.period import Period, Piece, offsets_of, period_before
 from domain.report import Dimension, ReportFilter, Spread, Value
+from domain.ticket import Priority, Slug, Status
 
+MAX_ROWS = 1_000_000
+"""Of a file: a sheet of a spreadsheet program has not many more."""
+ROWS_AT_A_TIME = 1_000
 _NAMES: dict[Dimension, str] = {
     Dimension.TEAM: "select slug, name from teams where slug = any($1) order by name, slug",
     Dimension.PRIORITY: "select p, p from unnest(array['urgent', 'high', 'normal', 'low']) p where p = any($1)",
@@ -95,6 +101,18 @@ class Counted(NamedTuple):
     value: float | None
 
 
+class CountedTicket(NamedTuple):
+    """A row that a figure counts, and what its ticket is now: empty for those who may not see it."""
+
+    number: TicketNumber
+    at: datetime | None
+    value: float | None
+    title: str | None
+    status: Status | None
+    priority: Priority | None
+    team: Slug | None
+
+
 class _Found(NamedTuple):
     """The values of one period: of all, by group, by piece (from 1 on)."""
 
@@ -166,9 +184,32 @@ class Reports:
         """
         async with self._snapshot() as connection:
             rows = await connection.fetch(
-                *rows_statement(figure, question, key, has_key, after, limit), timeout=PATIENT_SECONDS
+                *_rows_statement(figure, question, key, has_key, after, limit), timeout=PATIENT_SECONDS
             )
         return [Counted(*row) for row in rows]
+
+    async def all_tickets_of(
+        self,
+        figure: Figure,
+        question: Question,
+        key: str | None = None,
+        *,
+        has_key: bool = False,
+        scope: TicketScope,
+        at_most: int = MAX_ROWS,
+    ) -> AsyncGenerator[list[CountedTicket], None]:
+        """All rows that a figure counts, as `tickets_of`, some at a time, of one snapshot.
+
+        A transaction is open until the last of them: whoever reads goes on at once and waits for nobody, or the
+        database ends it. Raises InvalidError also when there are more than `at_most` rows, before the first.
+        """
+        statement = _all_rows_statement(figure, question, key, has_key, scope)
+        async with self._snapshot() as connection:
+            cursor = await connection.cursor(*statement, timeout=PATIENT_SECONDS)
+            while rows := await cursor.fetch(ROWS_AT_A_TIME, timeout=PATIENT_SECONDS):
+                if rows[0]["total"] > at_most:
+                    raise InvalidError(f"These are more than {at_most:,} rows: ask for a shorter period, or for fewer.")
+                yield [CountedTicket(*row[:-1]) for row in rows]
 
     @asynccontextmanager
     async def _snapshot(self) -> AsyncIterator[Connection]:
@@ -256,11 +297,41 @@ def _statement(population: Population, figures: Sequence[Figure], question: Ques
     return statement, *arguments.values
 
 
-def rows_statement(
-    figure: Figure, question: Question, key: str | None, has_key: bool, after: TicketNumber | None, limit: int | None
+def _rows_statement(
+    figure: Figure, question: Question, key: str | None, has_key: bool, after: TicketNumber | None, limit: int
 ) -> tuple[Any, ...]:
-    """The rows that a figure counts, by ticket; all of them, in no order, without a `limit`."""
-    population, arguments = figure.population, Arguments()
+    """A page of the rows that a figure counts, by ticket."""
+    arguments = Arguments()
+    rows = _rows(figure, question, key, has_key, arguments)
+    before = "" if after is None else f"where ticket < {arguments.add(after)}"
+    page = f"select distinct ticket from counted {before} order by ticket desc limit {arguments.add(limit)}"
+    statement = f"""
+        with counted as ({rows})
+        select ticket, at, value from counted where ticket in ({page}) order by ticket desc, at desc
+    """
+    return statement, *arguments.values
+
+
+def _all_rows_statement(
+    figure: Figure, question: Question, key: str | None, has_key: bool, scope: TicketScope
+) -> tuple[Any, ...]:
+    """All rows that a figure counts, with what their tickets are now and how many rows there are."""
+    arguments = Arguments()
+    rows = _rows(figure, question, key, has_key, arguments)
+    statement = f"""
+        with counted as (select c.*, count(*) over () as total from ({rows}) c)
+        select c.ticket, c.at, c.value, w.title, t.status, t.priority, t.team, c.total
+        from counted c
+            left join tickets t on t.number = c.ticket and {in_scope(scope, arguments)}
+            left join ticket_texts w on w.id = t.wording_id
+        order by c.ticket desc, c.at desc
+    """
+    return statement, *arguments.values
+
+
+def _rows(figure: Figure, question: Question, key: str | None, has_key: bool, arguments: Arguments) -> str:
+    """SQL: the rows that a figure counts."""
+    population = figure.population
     if not population.ticket:
         raise InvalidError(f"{figure.name} does not rest on tickets.")
     group_by = question.group_by if has_key else None
@@ -270,19 +341,10 @@ def rows_statement(
     conditions = [figure.of]
     if has_key:
         conditions.append(f"{_key(population, question, arguments)} is not distinct from {arguments.add(key)}::text")
-    rows = f"""
+    return f"""
         select {ticket} as ticket, {at} as at, ({value})::float8 as value {_from(population, question, arguments)}
             and {" and ".join(f"({one})" for one in conditions)}
     """
-    if limit is None:
-        return rows, *arguments.values
-    before = "" if after is None else f"where ticket < {arguments.add(after)}"
-    page = f"select distinct ticket from counted {before} order by ticket desc limit {arguments.add(limit)}"
-    statement = f"""
-        with counted as ({rows})
-        select ticket, at, value from counted where ticket in ({page}) order by ticket desc, at desc
-    """
-    return statement, *arguments.values
 
 
 def _key(population: Population, question: Question, arguments: Arguments) -> str:

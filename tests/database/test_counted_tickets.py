@@ -6,16 +6,15 @@ from typing import Any
 
 import pytest
 
-from database.counted_tickets import ROWS_AT_A_TIME, CountedTicket, CountedTickets, TicketsAsked
 from database.pool import Pool
 from database.report_catalogue import FIGURES
-from database.report_figure import Population, count
+from database.report_figure import Figure, Population, count
 from database.report_log import ReportLog
-from database.reports import Question, Reports
+from database.reports import ROWS_AT_A_TIME, CountedTicket, Question, Reports
 from database.tickets import TicketStore
 from domain.access import TicketScope
 from domain.errors import InvalidError
-from domain.ids import PersonId, TicketNumber
+from domain.ids import TicketNumber
 from domain.period import Period
 from domain.report import Dimension, ReportFilter
 from tests.database.figure_lives import Lives, OfficeTerms, office_calendar
@@ -42,13 +41,13 @@ def question_of(lives: Lives, **asked: Any) -> Question:
     return Question(Period(NOW - timedelta(days=1), lives.now + timedelta(hours=1)), lives.now, **asked)
 
 
-async def read(counted: CountedTickets, asked: TicketsAsked) -> list[CountedTicket]:
-    async with aclosing(counted.read(asked)) as batches:
+async def read(reports: Reports, figure: Figure, question: Question, **more: Any) -> list[CountedTicket]:
+    async with aclosing(reports.all_tickets_of(figure, question, **{"scope": EVERYTHING, **more})) as batches:
         return [row async for rows in batches for row in rows]
 
 
 async def test_they_are_those_of_the_list(pool: Pool, lives: Lives) -> None:
-    reports, counted, question = Reports(pool), CountedTickets(pool), question_of(lives, group_by=Dimension.PRIORITY)
+    reports, question = Reports(pool), question_of(lives, group_by=Dimension.PRIORITY)
     for figure in FIGURES.values():
         if not figure.population.ticket or not figure.population.knows(Dimension.PRIORITY):
             continue
@@ -58,17 +57,17 @@ async def test_they_are_those_of_the_list(pool: Pool, lives: Lives) -> None:
                 listed += page
                 after = TicketNumber(page[-1].number)
 
-            found = await read(counted, TicketsAsked(figure, question, key, has_key, EVERYTHING))
+            found = await read(reports, figure, question, key=key, has_key=has_key)
 
             assert [row[:3] for row in found] == [tuple(row) for row in listed], figure.name
 
 
 async def test_what_a_ticket_is_is_told_to_those_who_may_see_it(pool: Pool, lives: Lives, store: TicketStore) -> None:
-    asked = TicketsAsked(FIGURES["opened"], question_of(lives), None, False, EVERYTHING)
-    billing = TicketScope(False, PersonId(AGENT), frozenset({"billing"}), unrouted=True)
+    reports, figure, question = Reports(pool), FIGURES["opened"], question_of(lives)
+    billing = TicketScope(False, AGENT, frozenset({"billing"}), unrouted=True)
 
-    everything = await read(CountedTickets(pool), asked)
-    some = await read(CountedTickets(pool), asked._replace(scope=billing))
+    everything = await read(reports, figure, question)
+    some = await read(reports, figure, question, scope=billing)
 
     records = {one.number: one for one in await store.read_some([row.number for row in everything])}
     assert len(everything) == len(lives.numbers)
@@ -81,31 +80,28 @@ async def test_what_a_ticket_is_is_told_to_those_who_may_see_it(pool: Pool, live
 
 
 async def test_more_than_a_file_holds_is_refused_and_not_cut(pool: Pool, lives: Lives) -> None:
-    asked = TicketsAsked(FIGURES["opened"], question_of(lives), None, False, EVERYTHING)
+    reports, figure, question = Reports(pool), FIGURES["opened"], question_of(lives)
 
-    assert len(await read(CountedTickets(pool, at_most=10), asked)) == 10
-    with pytest.raises(InvalidError, match="at most 9 rows"):
-        await read(CountedTickets(pool, at_most=9), asked)
+    assert len(await read(reports, figure, question, at_most=10)) == 10
+    with pytest.raises(InvalidError, match="more than 9 rows"):
+        await read(reports, figure, question, at_most=9)
 
 
 async def test_what_is_not_known_is_refused(pool: Pool, lives: Lives) -> None:
-    unknown = TicketsAsked(
-        FIGURES["opened"], question_of(lives, wanted=ReportFilter(no_agent=True)), None, False, EVERYTHING
-    )
     nameless = count("none", Population("none", "ticket_facts", {}, at="opened_at", ticket=""), "Of no ticket.")
 
-    for asked in (unknown, TicketsAsked(nameless, question_of(lives), None, False, EVERYTHING)):
-        with pytest.raises(InvalidError):
-            await read(CountedTickets(pool), asked)
+    with pytest.raises(InvalidError):
+        await read(Reports(pool), FIGURES["opened"], question_of(lives, wanted=ReportFilter(no_agent=True)))
+    with pytest.raises(InvalidError):
+        await read(Reports(pool), nameless, question_of(lives))
 
 
-async def test_whoever_stops_reading_lets_others_read(pool: Pool, lives: Lives) -> None:
-    """Also when it is in the middle: no turn and no connection is lost."""
+async def test_whoever_stops_in_the_middle_leaves_the_connection_to_others(pool: Pool, lives: Lives) -> None:
     rows = f"(select 1 as number, {{since}} as at from generate_series(1, {ROWS_AT_A_TIME * 3}))"  # noqa: S608
     figure = count("many", Population("many", rows, {}, at="at"), "Many.")
-    counted, asked = CountedTickets(pool), TicketsAsked(figure, question_of(lives), None, False, EVERYTHING)
-    for _ in range(10):
-        async with aclosing(counted.read(asked)) as batches:
+    reports, question = Reports(pool), question_of(lives)
+    for _ in range(20):
+        async with aclosing(reports.all_tickets_of(figure, question, scope=EVERYTHING)) as batches:
             assert len(await anext(batches)) == ROWS_AT_A_TIME
 
-    assert len(await read(counted, asked)) == ROWS_AT_A_TIME * 3
+    assert len(await read(reports, figure, question)) == ROWS_AT_A_TIME * 3
