@@ -21,6 +21,7 @@ from domain.ticket_facts import Channel
 
 DRILL_DOWN = "/api/reports/drill-down"
 ReportFormat = Literal["json", "csv", "xlsx"]
+AsFormat = Annotated[ReportFormat, Query(description="JSON, or a file: CSV, or a workbook of a spreadsheet program.")]
 
 
 class AskedReport(NamedTuple):
@@ -73,9 +74,7 @@ async def asked_report(
     group_by: Annotated[Dimension | None, Query()] = None,
     interval: Annotated[IntervalKind | None, Query(description=f"Piece by piece, at most {MAX_PIECES}.")] = None,
     compare: Annotated[Comparison, Query(description="With the period of the same length before it.")] = "none",
-    format: Annotated[
-        ReportFormat, Query(description="JSON, or a file: CSV, or a workbook of a spreadsheet.")
-    ] = "json",
+    format: AsFormat = "json",
 ) -> AskedReport:
     """Raises InvalidError for a period that is none."""
     now = datetime.now(UTC)
