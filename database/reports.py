@@ -300,7 +300,10 @@ def _statement(population: Population, figures: Sequence[Figure], question: Ques
     arguments = Arguments()
     sought = {"key": _key(population, question, arguments), "piece": _piece(population, question, arguments)}
     known = {name: column for name, column in sought.items() if column is not None}
-    places = [f"grouping({name}) = 0, {name}" if name in known else "false, null" for name in sought]
+    places = [
+        "grouping(key) = 0, key::text" if "key" in known else "false, null",
+        "grouping(piece) = 0, piece" if "piece" in known else "false, null",
+    ]
     columns = [f"{column} as {name}" for name, column in known.items()]
     rows = ", ".join([*columns, "counted.*"])
     statement = f"""
@@ -355,7 +358,7 @@ def _rows(figure: Figure, question: Question, key: str | None, has_key: bool, ar
         column = _key(population, question, arguments)
         if column is None:
             raise InvalidError(f"{figure.name} is not known by {question.group_by}.")
-        conditions.append(f"{column} is not distinct from {arguments.add(key)}::text")
+        conditions.append(f"({column})::text is not distinct from {arguments.add(key)}::text")
     ticket, at, value = population.ticket, population.at or "null::timestamptz", figure.value or "null"
     return f"""
         select {ticket} as ticket, {at} as at, ({value})::float8 as value {rows_of(population, question, arguments)}
@@ -364,17 +367,17 @@ def _rows(figure: Figure, question: Question, key: str | None, has_key: bool, ar
 
 
 def _key(population: Population, question: Question, arguments: Arguments) -> str | None:
-    """SQL: the key of a row's group, as text; None when there are no groups, or the population does not know them."""
+    """SQL: the key of a row's group; None when there are no groups, or the population does not know them."""
     if question.group_by is None or not population.knows(question.group_by):
         return None
     if question.group_by is not Dimension.HOUR_OF_WEEK:
-        return f"({population.places[question.group_by]})::text"
+        return population.places[question.group_by]
     offsets = offsets_of(question.period, question.zone)
     since = arguments.add([one.since for one in offsets])
     ahead = arguments.add([one.offset for one in offsets])
     offset = f"({ahead}::interval[])[width_bucket({population.at}, {since}::timestamptz[])]"
     local = f"({population.at} at time zone 'UTC' + {offset})"
-    return f"((extract(isodow from {local}) - 1) * 24 + extract(hour from {local}))::int::text"
+    return f"((extract(isodow from {local}) - 1) * 24 + extract(hour from {local}))::int"
 
 
 def _piece(population: Population, question: Question, arguments: Arguments) -> str | None:

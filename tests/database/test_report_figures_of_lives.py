@@ -27,7 +27,7 @@ MICROSECOND = timedelta(microseconds=1)
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu")
 BEGIN = datetime(2030, 3, 4, 9, tzinfo=UTC)
 """The lives go through the changes of the clocks on 10 and 31 March and 7 April."""
-QUESTIONS = 60
+QUESTIONS = 100
 _TICKETS = REPORTS["tickets"]
 
 
@@ -203,7 +203,7 @@ async def test_the_rows_behind_a_number_are_those_that_hands_count(lived: Lived)
                 tuple(one) for one in rows_behind(twin, lived.rows, question, is_of_it)
             ]
             behind += len(found)
-    assert behind > 1_000, "the questions were too dull to prove anything"
+    assert behind > 800, "the questions were too dull to prove anything"
 
 
 async def all_pages(

@@ -1,6 +1,6 @@
 """Questions of figures: groups and pieces add up to the whole, and a number's tickets are those that it counts."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -12,8 +12,11 @@ from database.tickets import TicketStore
 from domain.errors import InvalidError
 from domain.ids import TicketNumber
 from domain.period import Period, pieces_of
-from domain.report import Dimension, ReportFilter
+from domain.report import Dimension, ReportFilter, Value
+from domain.ticket import Status
+from domain.ticket_commands import AddReply, ChangeStatus
 from tests.database.figure_lives import Lives, OfficeTerms, office_calendar
+from tests.database.storing import recorded, stored_text, stored_ticket
 from tests.factories import NOW
 
 ADDING = [one.name for one in FIGURES.values() if one.adds_up]
@@ -85,3 +88,46 @@ async def test_what_a_population_does_not_know_has_no_value(pool: Pool, lives: L
     assert answer.values["resolved"] is not None
     with pytest.raises(InvalidError):
         await reports.tickets_of(FIGURES["opened"], question)
+
+
+async def test_pieces_have_what_groups_do_not_know(pool: Pool, lives: Lives) -> None:
+    period = Period(NOW - timedelta(days=2), lives.now)
+    pieces = pieces_of(period, "day", "UTC")
+
+    answer = await Reports(pool).ask(
+        REPORTS["tickets"], Question(period, lives.now, group_by=Dimension.AGENT, pieces=pieces)
+    )
+
+    assert {group.values["opened"] for group in answer.groups} == {None}
+    assert answer.pieces[0].values["opened"] == 0
+    assert sum(one.values["opened"] or 0 for one in answer.pieces) == answer.values["opened"]  # type: ignore[misc]
+
+
+async def test_the_example_of_the_documentation(pool: Pool, store: TicketStore) -> None:
+    def at(hours: float) -> datetime:
+        """Hours after Monday's midnight."""
+        return datetime(2030, 1, 7, tzinfo=UTC) + timedelta(hours=hours)
+
+    async def monday(name: str) -> Value:
+        while await ReportLog(pool).catch_up():
+            pass
+        answer = await Reports(pool).ask(REPORTS["tickets"], Question(Period(at(0), at(24)), at(48)))
+        return answer.values[name]
+
+    first, second = await stored_ticket(store, at=at(9)), await stored_ticket(store, at=at(10))
+    first = await recorded(store, first, AddReply(text_id=await stored_text(store, first.number)), at=at(9.5))
+    await recorded(store, first, ChangeStatus(status=Status.RESOLVED), at=at(11))
+    second = await recorded(store, second, ChangeStatus(status=Status.RESOLVED), at=at(12))
+
+    counts = [await monday(name) for name in ("opened", "resolved", "resolutions", "reopenings", "one_touch")]
+    assert counts == [2, 2, 2, 0, 0.5]
+    assert await monday("first_response") == (1, 1_800, 1_800, 1_800)
+    assert await monday("resolution") == (2, 7_200, 7_200, 7_200)
+
+    await recorded(store, second, ChangeStatus(status=Status.OPEN), at=at(33))
+
+    counts = [await monday(name) for name in ("opened", "resolved", "resolutions", "reopenings", "one_touch")]
+    assert counts == [2, 1, 2, 0, 1.0]
+    assert await monday("resolution") == (1, 7_200, 7_200, 7_200)
+    tuesday = await Reports(pool).ask(REPORTS["tickets"], Question(Period(at(24), at(48)), at(48)))
+    assert (tuesday.values["reopenings"], tuesday.values["reopen_rate"]) == (1, None)

@@ -307,13 +307,13 @@ def test_today_is_of_one_date_and_so_are_the_same_hours_before_it(now: datetime,
     assert before.since < before.until <= today.since < today.until
     for day in (today, before):
         dates = {
-            moment.astimezone(ZoneInfo(zone)).date() for moment in (day.since, day.until - timedelta(microseconds=1))
+            moment.astimezone(time_zone(zone)).date() for moment in (day.since, day.until - timedelta(microseconds=1))
         }
         assert len(dates) == 1
 
 
 def test_the_same_hours_are_those_of_the_clock_also_when_it_changed() -> None:
-    berlin = ZoneInfo("Europe/Berlin")
+    berlin = time_zone("Europe/Berlin")
     ten = datetime(2030, 3, 31, 10, tzinfo=berlin)  # this day has 23 hours, and the next one 24
 
     today = day_so_far((ten + DAY).astimezone(UTC), "Europe/Berlin")
