@@ -73,6 +73,12 @@ async def report_escalations(desk: InDesk, asked: AsAskedReport) -> ReportOut:
     return await report(desk, "escalations", asked)
 
 
+@router.get("/satisfaction")
+async def report_satisfaction(desk: InDesk, asked: AsAskedReport) -> ReportOut:
+    """What requesters said of how their tickets were handled, and how many of them said anything."""
+    return await report(desk, "satisfaction", asked)
+
+
 @router.get("/drill-down")
 async def drill_down(
     desk: InDesk,
