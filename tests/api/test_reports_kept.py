@@ -147,8 +147,8 @@ async def test_satisfaction_is_told_of_who_resolved_what_was_rated(
     (mine,) = spoken["groups"]
     assert (mine["key"], mine["values"]["mean_score"]) == (str(api.people["agent"].id), 3)
     assert await drilled(supervisor, spoken, "csat") == numbers[:1]
-    scores = await report(supervisor, "satisfaction", category=ours, group_by="score")
-    assert [(one["key"], one["values"]["ratings"]) for one in scores["groups"]] == [("2", 1), ("4", 1)]
+    by_score = await report(supervisor, "satisfaction", category=ours, group_by="score")
+    assert [(one["key"], one["values"]["ratings"]) for one in by_score["groups"]] == [("2", 1), ("4", 1)]
 
 
 # Who sees what.
