@@ -93,6 +93,12 @@ async def report_escalations(desk: InDesk, asked: AsAskedReport) -> ReportOut | 
     return await report(desk, "escalations", asked)
 
 
+@router.get("/satisfaction", response_model=ReportOut)
+async def report_satisfaction(desk: InDesk, asked: AsAskedReport) -> ReportOut | Response:
+    """What requesters said of how their tickets were handled, and how many of them said anything."""
+    return await report(desk, "satisfaction", asked)
+
+
 @router.get("/drill-down", response_model=DrillDownOut)
 async def drill_down(
     desk: InDesk,

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from database.escalation_figures import ESCALATION_FIGURES
 from database.queue_figures import OVERVIEW_FIGURES
 from database.report_figure import Figure
+from database.satisfaction_figures import SATISFACTION_FIGURES
 from database.sla_report_figures import SLA_FIGURES, TEAM_SLA_FIGURES
 from database.staff_figures import AGENT_FIGURES, TEAM_FIGURES
 from database.ticket_figures import TICKET_FIGURES
@@ -19,6 +20,7 @@ REPORTS: Mapping[str, tuple[Figure, ...]] = MappingProxyType(
         "sla": SLA_FIGURES,
         "team_sla": TEAM_SLA_FIGURES,
         "escalations": ESCALATION_FIGURES,
+        "satisfaction": SATISFACTION_FIGURES,
     }
 )
 """The figures of each report, in their order."""

@@ -10,6 +10,7 @@ the memberships of today, so that teams add up to the whole.
 """
 
 from database.report_figure import Figure, Population, count, ratio, total
+from database.satisfaction_figures import SATISFACTION_FIGURES
 from database.ticket_figures import TICKET_FIGURES
 from domain.report import Dimension, Unit
 
@@ -172,5 +173,7 @@ _DONE = {
 }
 DONE_FIGURES = tuple(figure for figure in TICKET_FIGURES if figure.name in _DONE)
 """The same figures as of tickets: an agent's are those that they resolved or answered."""
-AGENT_FIGURES = (*DONE_FIGURES, *TIME_FIGURES)
-TEAM_FIGURES = (*DONE_FIGURES, *TIME_FIGURES, FAIRNESS)
+SAID_FIGURES = tuple(figure for figure in SATISFACTION_FIGURES if figure.name in ("ratings", "mean_score", "csat"))
+"""What requesters said of tickets that they resolved."""
+AGENT_FIGURES = (*DONE_FIGURES, *SAID_FIGURES, *TIME_FIGURES)
+TEAM_FIGURES = (*DONE_FIGURES, *SAID_FIGURES, *TIME_FIGURES, FAIRNESS)

@@ -208,6 +208,58 @@ def opened_values(openings: Sequence[CountedRow]) -> dict[str, Value]:
     return {"opened_and_escalated": escalated, "escalated_share": share_of(escalated, len(openings))}
 
 
+# Satisfaction.
+
+
+def counted_rating(history: Sequence[Told], calendars: Calendars) -> CountedRow | None:
+    """The last rating of a ticket."""
+    facts = counted_facts(history, calendars)
+    if facts["rated_at"] is None:
+        return None
+    places = _places_now(facts) | {
+        Dimension.TEAM: facts["rated_team"],
+        Dimension.AGENT: facts["rated_resolver_id"],
+        Dimension.SCORE: facts["rating"],
+    }
+    return CountedRow(facts["rated_at"], places, {"score": facts["rating"]})
+
+
+def counted_resolution(history: Sequence[Told], calendars: Calendars) -> CountedRow | None:
+    """The resolution that stands, and whether somebody rated it."""
+    facts = counted_facts(history, calendars)
+    if facts["resolved_at"] is None:
+        return None
+    places = _places_now(facts) | {
+        Dimension.TEAM: facts["resolved_team"],
+        Dimension.AGENT: facts["resolver_id"],
+    }
+    is_rated = facts["rated_at"] is not None and facts["rated_at"] >= facts["resolved_at"]
+    return CountedRow(facts["resolved_at"], places, {"is_rated": is_rated})
+
+
+def _places_now(facts: Mapping[str, Any]) -> dict[Dimension, Any]:
+    return {
+        Dimension.PRIORITY: facts["priority"],
+        Dimension.CATEGORY: facts["category"],
+        Dimension.CHANNEL: facts["channel"],
+    }
+
+
+def rating_values(ratings: Sequence[CountedRow]) -> dict[str, Value]:
+    scores = [row.told["score"] for row in ratings]
+    return {
+        "ratings": len(scores),
+        "mean_score": statistics.fmean(scores) if scores else None,
+        "csat": share_of(scores.count(4) + scores.count(5), len(scores)),
+        **{f"score_{score}": scores.count(score) for score in range(1, 6)},
+    }
+
+
+def resolution_values(resolutions: Sequence[CountedRow]) -> dict[str, Value]:
+    rated = len([row for row in resolutions if row.told["is_rated"]])
+    return {"resolved_and_rated": rated, "response_rate": share_of(rated, len(resolutions))}
+
+
 def _text(key: Any) -> str | None:
     return None if key is None else str(key)
 

@@ -10,7 +10,7 @@ from database.report_log import ReportLog
 from tests.api.desk_api import ApiDesk, assert_problem, do, opened
 from tests.workflows.engine_desk import eventually
 
-PATHS = ("/api/reports/sla", "/api/reports/escalations")
+PATHS = ("/api/reports/sla", "/api/reports/escalations", "/api/reports/satisfaction")
 
 
 @pytest.fixture
@@ -115,6 +115,40 @@ async def test_escalations_are_told_by_level_and_by_whom(
     assert (raises, reached) == ({"1": 1, "3": 1}, {"1": 0, "3": 1})
     assert await drilled(supervisor, spoken, "escalations", key="3") == [number]
     assert await drilled(supervisor, spoken, "escalated_tickets") == [number, number]
+
+
+# Satisfaction.
+
+
+async def test_satisfaction_is_told_of_who_resolved_what_was_rated(
+    api: ApiDesk, requester: httpx2.AsyncClient, agent: httpx2.AsyncClient, supervisor: httpx2.AsyncClient, ours: str
+) -> None:
+    """Three tickets are resolved, two of them rated, one of these twice."""
+    numbers = []
+    for scores in ([1, 4], [2], []):
+        number = int((await opened(requester, team="support", category=ours))["number"])
+        await do(agent, number, "claim")
+        await do(agent, number, "status", {"status": "resolved"})
+        for score in scores:
+            await do(requester, number, "rating", {"score": score})
+        numbers.append(number)
+
+    async def asked() -> dict[str, Any]:
+        await ReportLog(api.parts.pool).catch_up()
+        return await report(supervisor, "satisfaction", category=ours, group_by="agent")
+
+    spoken = await eventually(asked, lambda one: one["total"]["values"]["ratings"] == 2)
+
+    values = spoken["total"]["values"]
+    assert values == {
+        "ratings": 2, "mean_score": 3, "csat": 0.5, "resolved_and_rated": 2, "response_rate": pytest.approx(2 / 3),
+        "score_1": 0, "score_2": 1, "score_3": 0, "score_4": 1, "score_5": 0,
+    }  # fmt: skip
+    (mine,) = spoken["groups"]
+    assert (mine["key"], mine["values"]["mean_score"]) == (str(api.people["agent"].id), 3)
+    assert await drilled(supervisor, spoken, "csat") == numbers[:1]
+    by_score = await report(supervisor, "satisfaction", category=ours, group_by="score")
+    assert [(one["key"], one["values"]["ratings"]) for one in by_score["groups"]] == [("2", 1), ("4", 1)]
 
 
 # Who sees what.
