@@ -6,8 +6,8 @@ from database.report_catalogue import FIGURES
 from tests import counted_figures
 
 COUNTED: tuple[Iterable[str], ...] = (counted_figures.TICKETS,)
-"""The names that are counted by hand, by each that counts: it tells them also when it has nothing to count. A new one
-joins with a line."""
+"""The names that are counted by hand, of each that counts: a counter tells them when it has nothing to count, too. A
+new one joins with a line."""
 
 
 def test_every_figure_is_counted_by_hand() -> None:
