@@ -43,8 +43,7 @@ PACES = Population(
     f"""(
         select there.agent_id, member.team, coalesce(done.handled, 0) / (there.hours * member.part) as pace
         from (
-            select agent_id, date_part(
-                    'epoch', sum(least(coalesce(until, 'infinity'), {END}) - greatest(since, {{since}}))) / 3600 as hours
+            select agent_id, date_part('epoch', sum(least(until, {END}) - greatest(since, {{since}}))) / 3600 as hours
             from presence_spans
             where presence in ('online', 'busy') and tstzrange(since, until) && {PERIOD} group by 1
         ) there

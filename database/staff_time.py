@@ -31,8 +31,8 @@ def _since(column: str = "since") -> str:
 
 
 def _until(column: str = "until") -> str:
-    """SQL: the end of a stretch; null: it lasts."""
-    return _seconds(f"least(coalesce({column}, 'infinity'), {END})")
+    """SQL: the end of a stretch, the same; null: it lasts."""
+    return _seconds(f"least({column}, {END})")
 
 
 def _gauge(name: str, presences: str) -> str:
@@ -117,13 +117,13 @@ STAFF_TIME = f"""(
         ) measured group by 1, 2
     ),
     presence as (
-        select agent_id, place, since as began, {_within("there", "since", "until")} as present
+        select agent_id, place::int, {_within("there", "since", "until")} as present
         from (
             select there.*, piece.*, {_places("there", "since", "until")}
             from there, pieces, unnest(begin, finish) with ordinality piece (since, until, place) offset 0
         ) measured
     )
-    select agent_id, member.team, to_timestamp(began) as since, present * coalesce(part, 1) as present_seconds,
+    select agent_id, member.team, ({{starts}})[place] as since, present * coalesce(part, 1) as present_seconds,
         coalesce(busy, 0) * coalesce(part, 1) as busy_seconds,
         coalesce(seconds, 0) * coalesce(part, 1) as ticket_seconds
     from presence left join tickets using (agent_id, place) left join ({MEMBERS}) member on member.person_id = agent_id
@@ -166,9 +166,9 @@ SHIFT_TIME = f"""(
             ) measured offset 0
         ) measured group by 1, 2, 3
     )
-    select agent_id, coalesce(time.team, member.team) as team, to_timestamp(begin[place]) as since,
+    select agent_id, coalesce(time.team, member.team) as team, ({{starts}})[place] as since,
         planned * coalesce(part, 1) as planned_seconds, kept * coalesce(part, 1) as kept_seconds,
         worked * coalesce(part, 1) as worked_seconds
-    from pieces, time left join ({MEMBERS}) member on member.person_id = agent_id and time.team is null
+    from time left join ({MEMBERS}) member on member.person_id = agent_id and time.team is null
 )"""
 """SQL: agents' shifts in each piece of the period, as planned, as kept and as worked, and each team's part of them."""

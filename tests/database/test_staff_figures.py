@@ -212,6 +212,36 @@ async def test_nothing_is_known_of_what_is_to_come(pool: Pool) -> None:
     assert answer.values["occupancy"] is None
 
 
+@pytest.mark.parametrize(
+    ("came", "until", "asked", "late"),
+    [(0, 60, 60, 0), (-30, -1, 60, 1), (4, 60, 60, 0), (5, 60, 60, 1), (None, None, 60, 1), (None, None, 4, 0),
+     (None, None, 5, 1), (-30, None, 60, 0)],
+)  # fmt: skip
+async def test_who_comes_five_minutes_after_the_beginning_is_late(
+    pool: Pool, came: int | None, until: int | None, asked: int, late: int
+) -> None:
+    def minute(one: int | None) -> datetime | None:
+        return None if one is None else NOW + timedelta(minutes=one)
+
+    await pool.execute(
+        "insert into shifts (agent_id, starts_at, ends_at, status) values ($1, $2, $3, 'published')",
+        AGENT,
+        NOW,
+        minute(480),
+    )
+    if came is not None:
+        spans = [(AGENT, minute(came), minute(until), "online"), (AGENT, minute(came - 60), minute(came), "away")]
+        if until is not None:
+            spans.append((AGENT, minute(until), None, "offline"))
+        await pool.executemany(
+            "insert into presence_spans (agent_id, since, until, presence) values ($1, $2, $3, $4)", spans
+        )
+
+    answer = await Reports(pool).ask(FIGURES, Question(Period(NOW, NOW + timedelta(days=1)), minute(asked) or NOW))
+
+    assert (answer.values["shifts"], answer.values["late_starts"]) == (1, late)
+
+
 async def test_a_shift_rests_on_no_tickets_and_has_no_priority(pool: Pool) -> None:
     period = Period(NOW, NOW + timedelta(days=1))
     reports = Reports(pool)
