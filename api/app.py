@@ -24,6 +24,7 @@ from api import (
     auth,
     client_credentials,
     codec,
+    forecast_report,
     hand_over,
     health,
     notification_preferences,
@@ -331,7 +332,7 @@ def create_app(settings: Settings) -> FastAPI:
         agents, hand_over, teams, sla_ledger, sla_calendars, sla_policies, sla_rollouts, sla_figures, shift_rotas,
         shift_time_off, shift_requests, shift_coverage, shift_feeds, shifts, workload, workload_plans,
         workload_predictions, audit, stream, codec, notifications, notification_preferences, push_subscriptions,
-        unsubscribe, webhooks, webhook_deliveries, reports,
+        unsubscribe, webhooks, webhook_deliveries, reports, forecast_report,
     ):  # fmt: skip
         api.include_router(part.router)
     api.include_router(attachments.router)

@@ -162,7 +162,11 @@ PERMISSIONS = _table(
         get_sla_rollout list_sla_rollout_tickets undo_sla_rollout
         """,
     ),
-    (DESK, Scope.REPORTS_READ, "report_tickets report_sla report_escalations report_satisfaction drill_down"),
+    (
+        DESK,
+        Scope.REPORTS_READ,
+        "report_tickets report_sla report_escalations report_satisfaction report_forecast drill_down",
+    ),
     (DESK, Scope.PEOPLE_READ, "list_organisations"),
     (ADMINS, Scope.AUDIT_READ, "list_audit_entries decode_payloads encode_payloads"),
     (ADMINS, Scope.PEOPLE_READ, "list_users export_person list_retention"),
