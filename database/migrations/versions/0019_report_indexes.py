@@ -10,6 +10,10 @@ depends_on = None
 STATEMENTS = (
     "create index ticket_facts_steps on ticket_facts (span_since) where previous_status is distinct from status",
     "create index events_of_escalations on events (at) where type in ('ticket.escalated', 'ticket.de_escalated')",
+    """
+    create index events_of_levels on events (ticket_number, revision)
+        where type in ('ticket.escalated', 'ticket.de_escalated')
+    """,
 )
 
 
@@ -19,4 +23,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("drop index events_of_escalations, ticket_facts_steps")
+    op.execute("drop index events_of_levels, events_of_escalations, ticket_facts_steps")
