@@ -24,6 +24,7 @@ from api import (
     auth,
     client_credentials,
     codec,
+    forecast_report,
     hand_over,
     health,
     notification_preferences,
@@ -342,6 +343,7 @@ def create_app(settings: Settings) -> FastAPI:
         shift_time_off, shift_requests, shift_coverage, shift_feeds, shifts, workload, workload_plans,
         workload_predictions, audit, stream, codec, notifications, notification_preferences, push_subscriptions,
         unsubscribe, webhooks, webhook_deliveries, reports, overview,
+        forecast_report,
     ):  # fmt: skip
         api.include_router(part.router)
     api.include_router(attachments.router)

@@ -167,7 +167,7 @@ PERMISSIONS = _table(
         Scope.REPORTS_READ,
         """
         report_overview report_queue report_tickets report_agents report_teams report_sla report_escalations
-        report_satisfaction drill_down
+        report_satisfaction report_forecast drill_down
         """,
     ),
     (DESK, Scope.PEOPLE_READ, "list_organisations"),

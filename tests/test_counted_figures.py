@@ -13,7 +13,7 @@ _NO_DESK = counted_staff.Desk([], [], [], [], {})
 COUNTED: tuple[Iterable[str], ...] = (
     counted_figures.TICKETS,
     counted_queue.counted_overview([], NOW, (NOW, NOW), {}),
-    counted_staff.counted_figures(_NO_DESK, {}, counted_staff.Asked(), NOW, NOW, NOW),
+    counted_staff.counted_figures(_NO_DESK, counted_staff.Counted({}, []), counted_staff.Asked(), NOW, NOW, NOW),
     *(counted_kept.promise_values(dict.fromkeys(TARGETS, Figures()), audience) for audience in get_args(Audience)),
     counted_kept.escalation_values([]),
     counted_kept.opened_values([]),
