@@ -123,8 +123,9 @@ async def temporal_env() -> AsyncIterator[WorkflowEnvironment]:
 async def time_skipping_env() -> AsyncIterator[WorkflowEnvironment]:
     """A time-skipping test server of the test's own, with our search attributes.
 
-    It has one clock for all, which stands still while any task is under way, and it forgets to let it go when a
-    workflow is ended in the midst of a task: so no test may inherit it. One is there in a seventh of a second.
+    It has one clock for all, which keeps to the wall's pace while any task is under way. It does so for ever after a
+    workflow was terminated in the midst of a task, after a child has ended later than its parent, and while a task
+    waits for a worker that is gone: so no test may inherit it. One is there in a seventh of a second.
     """
     async with await WorkflowEnvironment.start_time_skipping(
         data_converter=pydantic_data_converter,

@@ -232,7 +232,8 @@ class TimedNotifierDesk(NotifierDesk):
 async def timed_notifiers(
     environment: WorkflowEnvironment, pool: Pool, **options: Any
 ) -> AsyncIterator[TimedNotifierDesk]:
-    """A desk with its worker."""
+    """A desk with its worker. Nobody else waits for anything: their notifiers would run here as well."""
+    await pool.execute("update notifications set noticed_at = now(), settled_at = now() where settled_at is null")
     client = await connect(environment.client.service_client.config.target_host, environment.client.namespace)
     desk = TimedNotifierDesk(environment, client, pool)
     async with desk.worker(clock=engine_time, **options):
