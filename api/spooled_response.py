@@ -49,6 +49,8 @@ class Spool:
         if making.cancelled():
             return
         self._fault = making.exception()
+        if self.file.closed:
+            return
         self._is_whole = self._fault is None
         self.offer()
 

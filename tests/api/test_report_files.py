@@ -4,6 +4,7 @@ JSON, whatever there is of them and however slowly a client reads."""
 import asyncio
 import csv
 import io
+import threading
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ import httpx2
 import pytest
 from openpyxl import load_workbook
 
-from api.report_files import TicketsAsked, tickets_file
+from api.report_files import TicketsAsked, in_thread, tickets_file
 from database.report_figure import Population, count
 from database.report_log import ReportLog
 from database.reports import Question
@@ -344,3 +345,21 @@ async def test_a_client_that_leaves_ends_the_reading(
             await eventually(lambda: pool.fetch(BUSY), lambda found: [tuple(row) for row in found] == [("Lock",)])
             sending.cancel()
         await eventually(lambda: pool.fetch(BUSY), lambda found: not found)
+
+
+async def test_a_thread_lets_go_of_its_files_before_they_are_closed() -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        may_end.wait()
+
+    working = asyncio.create_task(in_thread(work))
+    await asyncio.to_thread(begun.wait)
+    working.cancel()
+    done, _ = await asyncio.wait({working}, timeout=0.1)
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await working
+
+    assert not done
