@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from api.report_models import PeriodOut
+from api.report_questions import DRILL_DOWN
 from api.requests import AsReader, InDesk
 from api.state import Desk
 from api.team_forecasts import (
@@ -81,6 +83,9 @@ class ForecastReportOut(BaseModel):
     history: ArrivalHistoryOut
     teams: list[TeamForecastOut] = Field(description="The forecasts that are summed up, with their methods and errors.")
     hours: list[ForecastHourOut]
+    drill_down: str = Field(
+        description="A URI template (RFC 6570) to the tickets that came in an hour: `key` is its `hour_of_week`."
+    )
 
 
 @router.get("/forecast")
@@ -107,20 +112,28 @@ async def report_forecast(
     periods = weeks_before(hour, weeks, place)
     came = await _arrivals(desk, periods, ReportFilter(team=() if team is None else (team,), within=within), now, place)
     kept = lived(came)
+    since = periods[len(came) - len(kept)].since if kept else hour
     return ForecastReportOut(
         as_of=now,
         team=team,
         zone=place,
         service_target=ServiceTargetOut.of(target),
         history=ArrivalHistoryOut(
-            since=periods[len(came) - len(kept)].since if kept else hour,
+            since=since,
             until=hour,
             weeks=len(kept),
             tickets=sum(sum(week.values()) for week in kept),
         ),
         teams=[TeamForecastOut.model_validate(one.model_dump(exclude={"hours"})) for one in teams],
         hours=await asyncio.to_thread(_hours, teams, planned, hour, place, kept),
+        drill_down=_drill_down(Period(since, hour), team, place),
     )
+
+
+def _drill_down(period: Period, team: Slug | None, zone: Zone) -> str:
+    query = {"figure": "opened", "from": period.since.isoformat(), "to": period.until.isoformat(), "zone": zone}
+    narrowed = {} if team is None else {"team": team}
+    return f"{DRILL_DOWN}?{urlencode({**query, **narrowed, 'group_by': Dimension.HOUR_OF_WEEK})}{{&key}}"
 
 
 async def _arrivals(

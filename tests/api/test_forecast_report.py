@@ -175,6 +175,19 @@ async def test_hours_are_those_of_the_zone_that_is_asked_for(
     assert {hour["starts_at"]: hour["came"]["mean"] for hour in told["hours"]} == came
 
 
+async def test_what_came_leads_to_its_tickets(supervisor: httpx2.AsyncClient, teams: list[BusyTeam]) -> None:
+    told = await spoken(supervisor, team=teams[0].slug, weeks=2, zone="Europe/Berlin")
+    busiest = max(told["hours"], key=lambda hour: float(hour["came"]["mean"]))
+
+    answer = await supervisor.get(f"{told['drill_down'].removesuffix('{&key}')}&key={busiest['hour_of_week']}")
+
+    assert answer.status_code == 200, answer.text
+    items = answer.json()["items"]
+    assert len(items) == busiest["came"]["mean"] * 2
+    assert {item["team"] for item in items} == {teams[0].slug}
+    assert answer.json()["figure"] == "opened"
+
+
 async def test_weeks_before_a_team_s_first_ticket_do_not_count(
     supervisor: httpx2.AsyncClient, teams: list[BusyTeam]
 ) -> None:
