@@ -5,7 +5,7 @@ order, each with the seconds of all before it. So how long somebody was present 
 and how long within a stretch is the difference of two: nothing is joined by time.
 
 What two tickets have in common counts once as time with something to work on. An agent's tickets are taken from the
-last end backwards, as their index gives them, and each adds what lies before the earliest beginning so far (`low` to
+last end backwards, as their index gives them, and each adds what lies before the earliest beginning so far (up to
 `high`): nothing is sorted either.
 
 All moments are seconds since 1970, cut where a piece of the period begins.
@@ -77,11 +77,14 @@ _PIECES = f"""
 _CUT = "generate_series(width_bucket(since, begin), width_bucket(until, begin)) as place"
 """SQL: a stretch once for each of the pieces in which it lies."""
 _CARRIED = f"""
-    select agent_id, since, {_seconds(END)} as until, since as low,
-        coalesce(lag(since) over (partition by agent_id order by since desc), {_seconds(END)}) as high
-    from across
+    select there.*, one.since, one.until, one.high
+    from there join (
+        select agent_id, since, {_seconds(END)} as until,
+            coalesce(lag(since) over (partition by agent_id order by since desc), {_seconds(END)}) as high
+        from across
+    ) one using (agent_id)
     union all
-    select there.agent_id, one.since, one.until, least(one.since, one.first), least(one.until, one.first)
+    select there.*, one.since, one.until, least(one.until, one.first)
     from there left join (select agent_id, min(since) as since from across group by 1) last using (agent_id),
         lateral (
             select since, until, least(last.since, min(since) over (order by at desc {_BEFORE_IT})) as first
@@ -105,15 +108,19 @@ STAFF_TIME = f"""(
     ),
     cut as (
         select agent_id, there_begins, there_ends, there_past, place, greatest(since, begin[place]) as since,
-            least(until, finish[place]) as until, greatest(low, begin[place]) as low, least(high, finish[place]) as high
-        from (select *, {_CUT} from ({_CARRIED}) carried join there using (agent_id), pieces) carried
+            least(until, finish[place]) as until, least(high, finish[place]) as high
+        from (select *, {_CUT} from ({_CARRIED}) carried, pieces) carried
     ),
     tickets as (
         select agent_id, place, sum(seconds) as seconds, sum(busy) as busy
         from (
             select agent_id, place, {_within("there", "since", "until")} as seconds,
-                case when low < high then {_within("there", "low", "high")} end as busy
-            from (select *, {_places("there", "since", "until", "low", "high")} from cut offset 0) measured offset 0
+                case when since < high then {_within("there", "since", "high")} end as busy
+            from (
+                select *, {_places("there", "since", "until")},
+                    case when since < high then width_bucket(high, there_begins) end as there_high
+                from cut offset 0
+            ) measured offset 0
         ) measured group by 1, 2
     ),
     presence as (

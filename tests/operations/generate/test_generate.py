@@ -8,12 +8,17 @@ from uuid import uuid4
 import pytest
 
 from database.pool import open_pool
+from database.presence_spans import rebuild_presences
+from database.report_catalogue import REPORTS
 from database.report_log import ReportLog
+from database.reports import Question, Reports
 from database.ticket_facts import facts_of
 from database.ticket_rows import SELECT, ticket_of
 from database.tickets import TicketStore
 from domain.ids import TicketNumber
 from domain.lifecycle import rebuild as rebuilt
+from domain.period import Period
+from domain.report import Dimension
 from domain.sla_policy import Terms
 from domain.ticket_events import TICKET_EVENT
 from operations.generate.desk import OFFICE, POLICY, TEAMS, DeskError, MadeDesk
@@ -94,6 +99,27 @@ async def test_its_facts_are_what_hands_count_and_its_tickets_go_on(made: str) -
                 del counted[name]  # counted in other office hours
             assert counted.items() <= one._asdict().items()
         assert await TicketStore(pool).next_number() == max(facts) + 1
+
+
+async def test_its_agents_were_at_work_in_office_hours(made: str) -> None:
+    async with await open_pool(made, 2) as pool:
+        period = Period(END - timedelta(weeks=2), END)
+        question = Question(period, END, group_by=Dimension.AGENT)
+        await rebuild(ReportLog(pool), resume=False, tell=lambda _: None)
+
+        answer = await Reports(pool).ask(REPORTS["agents"], question)
+
+        kept = await pool.fetch("select * from presence_spans order by agent_id, since")
+        await rebuild_presences(pool)
+        assert await pool.fetch("select * from presence_spans order by agent_id, since") == kept
+    agents = sum(TEAMS.values())
+    assert len(answer.groups) >= agents
+    assert answer.values["planned_seconds"] == pytest.approx(agents * 10 * 7.5 * 3600)
+    assert answer.values["shifts"] == agents * 10
+    for name in ("occupancy", "adherence"):
+        value = answer.values[name]
+        assert isinstance(value, float)
+        assert 0 < value < 1, name
 
 
 async def test_a_desk_that_is_there_is_left_alone(made: str) -> None:
