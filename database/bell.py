@@ -1,6 +1,7 @@
 """Hears NOTIFY on one direct connection. A bell says only "look again" and where; who hears it reads the tables."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 
@@ -66,4 +67,5 @@ class Bell:
             await lost.wait()
         finally:
             self.is_connected = False
-            await connection.close(timeout=1)
+            with contextlib.suppress(*UNAVAILABLE):  # of whoever is cancelled, the cancellation is what is to be heard
+                await connection.close(timeout=1)

@@ -47,5 +47,6 @@ class FactsRelay:
                 log.warning("figures are not kept current: %s", error)
             await asyncio.sleep(SHORTEST_PAUSE_SECONDS)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._bell.wait(), LOOK_EVERY_SECONDS - SHORTEST_PAUSE_SECONDS)
+                async with asyncio.timeout(LOOK_EVERY_SECONDS - SHORTEST_PAUSE_SECONDS):
+                    await self._bell.wait()
             self._bell.clear()

@@ -53,7 +53,8 @@ class MailRelay:
             except Exception as error:  # noqa: BLE001  the relay outlives every fault of its parts
                 log.warning("mails about accounts wait: %s", error)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._bell.wait(), LOOK_EVERY_SECONDS)
+                async with asyncio.timeout(LOOK_EVERY_SECONDS):
+                    await self._bell.wait()
 
     async def start_waiting(self) -> int:
         """Start one batch. Returns how many were started; raises EngineUnavailableError when the engine is away."""

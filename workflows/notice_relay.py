@@ -94,7 +94,8 @@ class NoticeRelay:
                 log.warning("notifiers were not called: %s", error)
             await asyncio.sleep(PACE_SECONDS)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._bell.wait(), LOOK_EVERY_SECONDS)
+                async with asyncio.timeout(LOOK_EVERY_SECONDS):
+                    await self._bell.wait()
 
     async def call(self) -> int:
         """Call the notifiers of those whose notifications no plan has looked at, but not again those who were called

@@ -48,7 +48,8 @@ class StartRelay:
             except Exception as error:  # noqa: BLE001  the relay outlives every fault of its parts
                 log.warning("start requests wait: %s", error)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._bell.wait(), LOOK_EVERY_SECONDS)
+                async with asyncio.timeout(LOOK_EVERY_SECONDS):
+                    await self._bell.wait()
             self._bell.clear()
 
     async def start_waiting(self) -> int:

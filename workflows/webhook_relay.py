@@ -82,7 +82,8 @@ class WebhookRelay:
                 log.warning("webhooks wait: %s", error)
             await asyncio.sleep(REST_SECONDS)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._bell.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await self._bell.wait()
 
     async def look(self) -> bool:
         """Make deliveries of what is new and call whom it waits for. Returns whether there is more; raises
