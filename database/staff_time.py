@@ -8,7 +8,8 @@ What two tickets have in common counts once as time with something to work on. A
 last end backwards, as their index gives them, and each adds what lies before the earliest beginning so far (up to
 `high`): nothing is sorted either.
 
-All moments are seconds since 1970, cut where a piece of the period begins.
+All moments are seconds since 1970, cut where a piece of the period begins. `offset 0` has what is before it reckoned at
+once: else gauges, which are long, would be sorted and hashed along with the rows.
 """
 
 END = "greatest(least({until}, {now}), {since})"
@@ -128,7 +129,7 @@ STAFF_TIME = f"""(
         from (
             select there.*, piece.*, {_places("there", "since", "until")}
             from there, pieces, unnest(begin, finish) with ordinality piece (since, until, place) offset 0
-        ) measured
+        ) measured offset 0
     )
     select agent_id, member.team, ({{starts}})[place] as since, present * coalesce(part, 1) as present_seconds,
         coalesce(busy, 0) * coalesce(part, 1) as busy_seconds,
