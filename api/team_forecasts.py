@@ -14,6 +14,7 @@ from database.forecasts import Planned, StoredForecast
 from domain.access import Reader, teams_with_figures
 from domain.errors import ForbiddenError
 from domain.forecast import HOUR, HOURS_A_WEEK, ForecastError, Method, hours_of_week
+from domain.forecast_sum import deviation_of
 from domain.staffing import ServiceTarget, load, staff_band
 from domain.ticket import Slug
 
@@ -76,13 +77,15 @@ class PredictedHourOut(BaseModel):
     expected: float = Field(description="Tickets.")
     low: int = Field(description="One hour of ten has fewer.")
     high: int = Field(description="One hour of ten has more.")
+    deviation: float = Field(description="The standard deviation of the hour's tickets.")
     load: float = Field(description="The expected work in Erlangs: people whom it keeps busy without a pause.")
     staff: StaffOut
     planned: float = Field(description="People on published shifts, on the average over the hour.")
 
 
-class TeamPredictionOut(BaseModel):
-    """What is to come for one team. Without a forecast, `status` and `note` say why, and there are no hours."""
+class TeamForecastOut(BaseModel):
+    """The forecast of one team: what it was made of, how, and how wrong its method was. `status` and `note` say why
+    there is none."""
 
     team: Slug
     status: Status
@@ -96,6 +99,11 @@ class TeamPredictionOut(BaseModel):
     estimated_share: float | None = Field(
         description="The share of its tickets with an estimate; the others count with the team's usual minutes."
     )
+
+
+class TeamPredictionOut(TeamForecastOut):
+    """What is to come for one team. Without a forecast, `status` and `note` say why, and there are no hours."""
+
     hours: list[PredictedHourOut]
 
 
@@ -174,6 +182,9 @@ def _hours(
             expected=forecast.expected[hour],
             low=forecast.low[hour],
             high=forecast.high[hour],
+            deviation=forecast.deviation[hour]
+            if forecast.deviation
+            else round(deviation_of(forecast.expected[hour], forecast.low[hour], forecast.high[hour]), 4),
             load=round(load(forecast.expected[hour], handling_minutes), 4),
             staff=_staff(forecast.expected[hour], forecast.low[hour], forecast.high[hour], handling_minutes, target),
             planned=planned.get((team, forecast.until + hour * HOUR), 0.0),

@@ -24,10 +24,11 @@ _PLACES: Mapping[Dimension, str] = MappingProxyType(
 _CHANGES = """
     from events e
         join ticket_facts f on f.number = e.ticket_number and f.revision >= e.revision
-        cross join lateral (
-            select s.team, s.priority, s.category, s.assignee_id from ticket_spans s
-            where s.ticket_number = e.ticket_number and s.since <= e.at order by s.place desc limit 1
-        ) stood
+        left join lateral (
+            select s.team, s.priority, s.category, s.assignee_id from ended_spans s
+            where s.ticket_number = e.ticket_number and s.since <= e.at and f.span_since > e.at
+            order by s.place desc limit 1
+        ) stood on true
         left join lateral (
             select (p.data ->> 'escalation_level')::int as level from events p
             where p.ticket_number = e.ticket_number and p.revision < e.revision
@@ -35,7 +36,12 @@ _CHANGES = """
             order by p.revision desc limit 1
         ) before on true
 """
-_SEEN = "e.ticket_number, e.at, e.actor_kind, stood.team, stood.priority, stood.category, stood.assignee_id, f.channel"
+"""Where the ticket stood is told by its last span that had begun: the open one, which the facts tell, or else an ended
+one. It is what the view `ticket_spans` says, in words that need not look at all of a ticket's spans."""
+_SEEN = "e.ticket_number, e.at, e.actor_kind, f.channel, " + ", ".join(
+    f"case when f.span_since <= e.at then f.{name} else stood.{name} end as {name}"
+    for name in ("team", "priority", "category", "assignee_id")
+)
 
 ESCALATIONS = Population(
     "escalations",

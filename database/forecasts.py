@@ -37,18 +37,29 @@ select m.slug, f.computed_at, f.handling_minutes, f.estimated_share, f.forecast
 from teams m left join forecasts f on f.team = m.slug
 where case when $1::text[] is null then m.is_active else m.slug = any($1) end order by m.name, m.slug
 """
-_PLANNED = """
-select w.team, hour, sum(extract(epoch from least(s.ends_at, hour + interval '1 hour') - greatest(s.starts_at, hour)))
-    / 3600 as people
+_PEOPLE = """sum(extract(epoch from least(s.ends_at, hour + interval '1 hour') - greatest(s.starts_at, hour))) / 3600
+    as people"""
+_ITS_HOURS = """cross join lateral generate_series(
+        date_trunc('hour', greatest(s.starts_at, $2), 'UTC'), least(s.ends_at, $3) - interval '1 microsecond',
+        interval '1 hour') hour"""
+_PLANNED = f"""
+select w.team, hour, {_PEOPLE}
 from unnest($1::text[]) w (team)
     join shifts s on s.status = 'published' and s.starts_at < $3 and s.ends_at > $2
         and (s.team = w.team or s.team is null and exists (
             select from team_members m where m.team = w.team and m.person_id = s.agent_id))
-    cross join lateral generate_series(
-        date_trunc('hour', greatest(s.starts_at, $2), 'UTC'), least(s.ends_at, $3) - interval '1 microsecond',
-        interval '1 hour') hour
+    {_ITS_HOURS}
 where s.ends_at > hour and s.starts_at < hour + interval '1 hour'
 group by 1, 2
+"""
+_PLANNED_TOGETHER = f"""
+select hour, {_PEOPLE}
+from shifts s {_ITS_HOURS}
+where s.status = 'published' and s.starts_at < $3 and s.ends_at > $2
+    and (s.team = any($1::text[]) or s.team is null and exists (
+        select from team_members m where m.team = any($1) and m.person_id = s.agent_id))
+    and s.ends_at > hour and s.starts_at < hour + interval '1 hour'
+group by 1
 """
 Planned = dict[tuple[Slug, datetime], float]
 """Team and hour -> people on shift by plan, on the average over the hour. An hour in which nobody is has no entry."""
@@ -120,6 +131,13 @@ class ForecastStore:
         team counts in each team of its agent."""
         rows = await self._pool.fetch(_PLANNED, sorted(teams), since, until, timeout=PATIENT_SECONDS)
         return {(row["team"], row["hour"]): float(row["people"]) for row in rows}
+
+    async def planned_together(
+        self, teams: Collection[Slug], since: datetime, until: datetime
+    ) -> dict[datetime, float]:  # fmt: skip
+        """The same of all these teams together: whoever is of several of them counts once."""
+        rows = await self._pool.fetch(_PLANNED_TOGETHER, sorted(teams), since, until, timeout=PATIENT_SECONDS)
+        return {row["hour"]: float(row["people"]) for row in rows}
 
     async def check_known(self, team: Slug) -> None:
         """Raises UnknownReferenceError for a team that does not exist."""

@@ -26,10 +26,12 @@ _PAST = f"""(
     union all
     select f.number, s.since, f.opened_at, f.channel, {_PAST_STOOD},
         {_AGE.format(status="s.status", opened_at="f.opened_at")}
-    from ended_spans s join ticket_facts f on f.number = s.ticket_number
+    from ended_spans s
+    cross join lateral (select number, opened_at, channel from ticket_facts where number = s.ticket_number offset 0) f
     where s.status <> 'closed' and tstzrange(s.since, s.until) @> {{now}}
 )"""
-"""As `SPANS_AT` of `database/past.py`, with what never changes of a ticket."""
+"""As `SPANS_AT` of `database/past.py`, with what never changes of a ticket: looked up one by one (`offset 0`), for the
+database expects many more spans around a moment than there are, and would read all tickets instead."""
 QUEUE = Population(
     "queue",
     _PRESENT,

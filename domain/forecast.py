@@ -8,6 +8,7 @@ Hours of the week are those of the wall clock of a zone. The level and the quant
 statistics (`Arithmetic`); all else is here.
 """
 
+import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -95,10 +96,11 @@ class ForecastError(BaseModel):
 
 
 class Forecast(BaseModel):
-    """The hours from `until` on: how many tickets are expected, and the band of them.
+    """The hours from `until` on: how many tickets are expected, the band of them, and their standard deviation.
 
     It was made from the `tickets` of [`since`, `until`). Without a method there was not enough history, and there are
-    no hours. The error is None when no week came yet that could have been forecast.
+    no hours. The error is None when no week came yet that could have been forecast. A forecast from before deviations
+    were kept has none.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -112,6 +114,7 @@ class Forecast(BaseModel):
     expected: tuple[float, ...] = ()
     low: tuple[int, ...] = ()
     high: tuple[int, ...] = ()
+    deviation: tuple[float, ...] = ()
 
 
 class _Fit(NamedTuple):
@@ -123,22 +126,24 @@ class _Fit(NamedTuple):
     dispersion: float
     drift: float = 0.0
 
-    def band(self, expected: Sequence[float], arithmetic: Arithmetic) -> list[tuple[int, int]]:
-        """The band of the hours after the history.
+    def scatter(self, expected: Sequence[float]) -> tuple[list[float], list[float]]:
+        """How the hours after the history scatter: their means and dispersions, as `Arithmetic.band` takes them.
 
         A mean of few counts is itself uncertain. With k of them, Jeffreys' prior and nothing but chance, the next count
         is negative binomial with size k mean + 1/2 and mean (k mean + 1/2) / k; how far counts scatter beyond chance
         comes on top of that.
         """
         sizes = [self.rounds * one + 0.5 for one in expected]
-        return arithmetic.band(
-            [size / self.rounds for size in sizes],
-            [
-                1 / size + (self.dispersion + hour // HOURS_A_WEEK * self.drift) * (1 + 1 / self.rounds)
-                for hour, size in enumerate(sizes)
-            ],
-            BAND,
-        )
+        means = [size / self.rounds for size in sizes]
+        dispersions = [
+            1 / size + (self.dispersion + hour // HOURS_A_WEEK * self.drift) * (1 + 1 / self.rounds)
+            for hour, size in enumerate(sizes)
+        ]
+        return means, dispersions
+
+    def band(self, expected: Sequence[float], arithmetic: Arithmetic) -> list[tuple[int, int]]:
+        """The band of the hours after the history."""
+        return arithmetic.band(*self.scatter(expected), BAND)
 
 
 def method_for(hours: int, tickets: int) -> Method | None:
@@ -176,6 +181,10 @@ def forecast(history: History, arithmetic: Arithmetic) -> Forecast:
         expected=tuple(round(one, 4) for one in expected),
         low=tuple(low for low, _ in band),
         high=tuple(high for _, high in band),
+        deviation=tuple(
+            round(math.sqrt(mean + dispersion * mean * mean), 4)
+            for mean, dispersion in zip(*fit.scatter(expected), strict=True)
+        ),
     )
 
 

@@ -63,17 +63,32 @@ class Desk(NamedTuple):
 
 
 class Time(NamedTuple):
-    """Seconds."""
+    """Seconds that somebody was present, and had tickets: any, and all of them together."""
 
     present: float = 0
     busy: float = 0
     tickets: float = 0
+
+    def plus(self, other: "Time", part: float = 1) -> "Time":
+        return Time(*(one + another * part for one, another in zip(self, other, strict=True)))
+
+
+class Work(NamedTuple):
+    """Seconds of a shift."""
+
     planned: float = 0
     kept: float = 0
     worked: float = 0
 
-    def plus(self, other: "Time", part: float = 1) -> "Time":
-        return Time(*(one + another * part for one, another in zip(self, other, strict=True)))
+    def plus(self, other: "Work", part: float = 1) -> "Work":
+        return Work(*(one + another * part for one, another in zip(self, other, strict=True)))
+
+
+class Counted(NamedTuple):
+    """How the time of each agent went in a period, and that of each shift, in their order."""
+
+    times: Mapping[UUID, Time]
+    works: Sequence[Work]
 
 
 def presence_at(desk: Desk, agent: UUID, at: datetime) -> str:
@@ -95,26 +110,20 @@ def carried_at(desk: Desk, agent: UUID, at: datetime) -> int:
     )
 
 
-def is_planned(desk: Desk, agent: UUID, at: datetime) -> bool:
-    """Whether they were to work: a published shift, and no break of one."""
-    shifts = [one for one in desk.shifts if one.agent == agent and one.status == "published"]
-    breaks = [one for shift in shifts for one in shift.breaks if not one.is_cancelled]
-    return any(one.since <= at < one.until for one in shifts) and not any(one.since <= at < one.until for one in breaks)
+def is_planned(shift: PlannedShift, at: datetime) -> bool:
+    """Whether its agent was to work: within it, and in no break of it."""
+    on_break = any(one.since <= at < one.until for one in shift.breaks if not one.is_cancelled)
+    return shift.status == "published" and shift.since <= at < shift.until and not on_break
 
 
-def is_on(desk: Desk, agent: UUID, at: datetime) -> bool:
-    """Whether a shift was on."""
-    return any(
-        one.agent == agent
-        and one.started_at is not None
-        and one.started_at <= at
-        and (one.ended_at is None or at < one.ended_at)
-        for one in desk.shifts
-    )
+def is_on(shift: PlannedShift, at: datetime) -> bool:
+    if shift.started_at is None:
+        return False
+    return shift.started_at <= at and (shift.ended_at is None or at < shift.ended_at)
 
 
-def counted_time(desk: Desk, agents: Collection[UUID], since: datetime, until: datetime) -> dict[UUID, Time]:
-    """How the time of each agent went in a period, step by step."""
+def counted(desk: Desk, agents: Collection[UUID], since: datetime, until: datetime) -> Counted:
+    """From moment to moment."""
     moments = {since, until}
     moments |= {one.at for one in desk.presences}
     for span in desk.spans:
@@ -125,17 +134,19 @@ def counted_time(desk: Desk, agents: Collection[UUID], since: datetime, until: d
             moments |= {pause.since, pause.until}
     walked = sorted(one for one in moments if since <= one <= until)
     times = dict.fromkeys(agents, Time())
+    works = [Work() for _ in desk.shifts]
     for at, following in pairwise(walked):
         seconds = (following - at) / timedelta(seconds=1)
-        for agent in agents:
-            presence = presence_at(desk, agent, at)
-            there, planned = presence in PRESENT, is_planned(desk, agent, at)
-            carried = carried_at(desk, agent, at) if there else 0
-            worked = is_on(desk, agent, at) and presence != "on_break"
-            times[agent] = times[agent].plus(
-                Time(there, there and carried > 0, carried, planned, planned and there, worked), seconds
-            )
-    return times
+        presences = {agent: presence_at(desk, agent, at) for agent in agents}
+        for agent, presence in presences.items():
+            if presence in PRESENT:
+                carried = carried_at(desk, agent, at)
+                times[agent] = times[agent].plus(Time(1, carried > 0, carried), seconds)
+        for place, shift in enumerate(desk.shifts):
+            presence, planned = presences[shift.agent], is_planned(shift, at)
+            worked = is_on(shift, at) and presence != "on_break"
+            works[place] = works[place].plus(Work(planned, planned and presence in PRESENT, worked), seconds)
+    return Counted(times, works)
 
 
 def parts(desk: Desk, agent: UUID) -> dict[str | None, float]:
@@ -155,14 +166,18 @@ class Asked(NamedTuple):
 
 
 def counted_figures(
-    desk: Desk, times: Mapping[UUID, Time], asked: Asked, since: datetime, until: datetime, now: datetime
+    desk: Desk, done: Counted, asked: Asked, since: datetime, until: datetime, now: datetime
 ) -> dict[str, float | None]:
     """Every figure of time of those who were asked for; `until` is the end of the period, also when that is to come."""
-    whole = Time()
-    for agent, time in times.items():
+    whole, work = Time(), Work()
+    for agent, time in done.times.items():
         for team, part in parts(desk, agent).items():
             if asked.fits(agent, team):
                 whole = whole.plus(time, part)
+    for shift, one in zip(desk.shifts, done.works, strict=True):
+        for team, part in ({shift.team: 1.0} if shift.team else parts(desk, shift.agent)).items():
+            if asked.fits(shift.agent, team):
+                work = work.plus(one, part)
     shifts = [
         shift
         for shift in desk.shifts
@@ -174,12 +189,12 @@ def counted_figures(
         "present_seconds": whole.present,
         "occupancy": whole.busy / whole.present if whole.present else None,
         "load": whole.tickets / whole.present if whole.present else None,
-        "planned_seconds": whole.planned,
-        "adherence": whole.kept / whole.planned if whole.planned else None,
-        "worked_seconds": whole.worked,
+        "planned_seconds": work.planned,
+        "adherence": work.kept / work.planned if work.planned else None,
+        "worked_seconds": work.worked,
         "shifts": len(shifts),
         "late_starts": sum(is_late(desk, shift, now) for shift in shifts),
-        "fairness": fairness(paces(desk, times, asked, since, until)),
+        "fairness": fairness(paces(desk, done.times, asked, since, until)),
     }
 
 

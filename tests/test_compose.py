@@ -161,8 +161,14 @@ def test_the_engine_has_a_postgresql_of_its_own(services: dict[str, Any]) -> Non
 
 def test_volumes_and_mounted_files_are_there(compose: dict[str, Any], services: dict[str, Any]) -> None:
     sources = {volume.split(":")[0] for service in services.values() for volume in service.get("volumes", [])}
-    assert {source for source in sources if not source.startswith(".")} == compose["volumes"].keys()
+    assert {source for source in sources if not source.startswith((".", "/"))} == compose["volumes"].keys()
     assert [source for source in sources if source.startswith(".") and not (ROOT / source).is_file()] == []
+
+
+def test_files_that_wait_to_be_sent_wait_on_a_disk(services: dict[str, Any]) -> None:
+    assert services["api"]["read_only"]
+    assert "/tmp" in services["api"]["volumes"]  # noqa: S108  the container's own
+    assert services["api"]["tmpfs"] == []
 
 
 def test_images_are_pinned() -> None:

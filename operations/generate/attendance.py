@@ -87,6 +87,7 @@ async def attend(pool: "asyncpg.Pool[asyncpg.Record]", desk: MadeDesk, chance: R
         numbers = [row["id"] for row in await pool.fetch(_NUMBERS, len(days))]
         told = sorted((row for day in days for row in _events(day)), key=lambda row: row[2])
         async with pool.acquire() as connection, connection.transaction():
+            await connection.execute("set local session_replication_role = replica")  # what is written fits together
             await connection.copy_records_to_table(
                 "shifts",
                 records=[_shift(number, day, teams[day.agent]) for number, day in zip(numbers, days, strict=True)],
@@ -99,6 +100,7 @@ async def attend(pool: "asyncpg.Pool[asyncpg.Record]", desk: MadeDesk, chance: R
             )
             await connection.copy_records_to_table("events", records=told, columns=_EVENTS)
         events += len(told)
+    await pool.execute("analyze events")
     await rebuild_presences(pool)
     for table in ("shifts", "shift_breaks", "presence_spans"):
         await pool.execute(f"vacuum analyze {table}")

@@ -6,8 +6,10 @@ import pytest
 
 from database.pool import Pool
 from database.report_catalogue import FIGURES, REPORTS
+from database.report_figure import Population
 from database.report_log import ReportLog
 from database.reports import Question, Reports
+from database.ticket_figures import OPENED, RESOLVED, RESPONDED, STEPS
 from database.tickets import TicketStore
 from domain.errors import InvalidError
 from domain.ids import TicketNumber
@@ -101,6 +103,33 @@ async def test_pieces_have_what_groups_do_not_know(pool: Pool, lives: Lives) -> 
     assert {group.values["opened"] for group in answer.groups} == {None}
     assert answer.pieces[0].values["opened"] == 0
     assert sum(one.values["opened"] or 0 for one in answer.pieces) == answer.values["opened"]  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("population", "indexes"),
+    [
+        (OPENED, ["ticket_facts_by_opening"]),
+        (RESPONDED, ["ticket_facts_by_response"]),
+        (RESOLVED, ["ticket_facts_by_resolution"]),
+        (STEPS, ["ended_spans_steps", "ticket_facts_steps"]),
+    ],
+    ids=lambda one: one.name if isinstance(one, Population) else "",
+)
+async def test_the_rows_of_a_period_are_found_by_their_index(
+    pool: Pool, population: Population, indexes: list[str]
+) -> None:
+    period = f"{population.at} >= '2030-01-07' and {population.at} < '2030-01-08'"
+    question = f"explain select number from {population.rows} counted where {period}"  # noqa: S608  our own words
+    async with pool.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute("set local enable_seqscan = off")  # the tables are small
+        await connection.execute("drop index ended_spans_around, ticket_facts_unclosed")  # they would do as well, then
+        plan = await connection.fetch(question)
+        await transaction.rollback()
+
+    text = "\n".join(row[0] for row in plan)
+    assert all(name in text for name in indexes), text
 
 
 async def test_the_example_of_the_documentation(pool: Pool, store: TicketStore) -> None:

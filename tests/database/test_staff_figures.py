@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 
+from database.agent_performance import PerformanceFigures
 from database.pool import Pool
 from database.presence_spans import rebuild_presences
 from database.report_catalogue import REPORTS
@@ -20,21 +21,20 @@ from database.tickets import TicketStore
 from domain.errors import ForbiddenError, InvalidError
 from domain.ids import PersonId
 from domain.period import Period, pieces_of
-from domain.report import Dimension, ReportFilter
+from domain.report import Dimension, ReportFilter, Spread
 from tests.counted_facts import counted_facts, counted_spans
 from tests.counted_staff import (
     Asked,
+    Counted,
     Desk,
     PlannedBreak,
     PlannedShift,
     Resolved,
-    Time,
     ToldPresence,
+    counted,
     counted_figures,
-    counted_time,
     parts,
     presence_at,
-    team_of,
 )
 from tests.database.figure_lives import Lives, OfficeTerms, office_calendar, raw_events
 from tests.database.working_lives import WorkingLives
@@ -118,13 +118,13 @@ def some_period(lived: Lived) -> tuple[Period, datetime]:
     return Period(since, until), CHANCE.choice([lived.now, since + (until - since) * CHANCE.random()])
 
 
-def agree(values: Values, counted: dict[str, float | None]) -> None:
-    for name, value in counted.items():
+def agree(values: Values, by_hand: dict[str, float | None]) -> None:
+    for name, value in by_hand.items():
         assert values[name] == (None if value is None else pytest.approx(value, rel=1e-6, abs=1e-3)), name
 
 
-def times_of(lived: Lived, since: datetime, until: datetime, now: datetime) -> dict[UUID, Time]:
-    return counted_time(lived.desk, AGENTS, since, max(min(until, now), since))
+def done_in(lived: Lived, since: datetime, until: datetime, now: datetime) -> Counted:
+    return counted(lived.desk, AGENTS, since, max(min(until, now), since))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -133,25 +133,25 @@ async def test_figures_are_what_hands_count(pool: Pool, store: TicketStore, seed
     reports, found = Reports(pool), 0
     for _ in range(4):
         period, now = some_period(at_desk)
-        times = times_of(at_desk, *period, now)
+        done = done_in(at_desk, *period, now)
         for dimension in (Dimension.AGENT, Dimension.TEAM):
             asked = CHANCE.choice([Asked(), Asked(agents=(OTHER_AGENT, SUPERVISOR)), Asked(teams=("support",))])
             wanted = ReportFilter(team=asked.teams, agent=asked.agents)  # type: ignore[arg-type]
             answer = await reports.ask(FIGURES, Question(period, now, wanted, dimension))
 
-            agree(answer.values, counted_figures(at_desk.desk, times, asked, *period, now))
+            agree(answer.values, counted_figures(at_desk.desk, done, asked, *period, now))
             groups = {group.key: group.values for group in answer.groups}
             for agent in AGENTS if dimension is Dimension.AGENT else ():
                 one = Asked((agent,), asked.teams) if not asked.agents or agent in asked.agents else None
                 if one is not None and str(agent) in groups:
-                    agree(groups[str(agent)], counted_figures(at_desk.desk, times, one, *period, now))
+                    agree(groups[str(agent)], counted_figures(at_desk.desk, done, one, *period, now))
                     found += 1
             for team in TEAMS if dimension is Dimension.TEAM else ():
                 if team in groups:
                     narrowed = Asked(asked.agents, (team,))
-                    agree(groups[team], counted_figures(at_desk.desk, times, narrowed, *period, now))
+                    agree(groups[team], counted_figures(at_desk.desk, done, narrowed, *period, now))
                     found += 1
-            there = [(one, team) for one in AGENTS if times[one].present for team in parts(at_desk.desk, one)]
+            there = [(one, team) for one in AGENTS if done.times[one].present for team in parts(at_desk.desk, one)]
             place = 0 if dimension is Dimension.AGENT else 1
             assert {str(one[place]) for one in there if asked.fits(*one)} <= {str(key) for key in groups}
     assert found > 8, "too dull to prove anything"
@@ -167,19 +167,19 @@ async def test_pieces_and_the_period_before_are_what_hands_count(pool: Pool, sto
 
     for place, values in answer.pieces:
         since, until = place.since, place.until
-        counted = counted_figures(
-            at_desk.desk, times_of(at_desk, since, until, at_desk.now), Asked(), since, until, at_desk.now
+        by_hand = counted_figures(
+            at_desk.desk, done_in(at_desk, since, until, at_desk.now), Asked(), since, until, at_desk.now
         )
-        del counted["fairness"]  # of a period as a whole
-        agree(values, counted)
+        del by_hand["fairness"]  # of a period as a whole
+        agree(values, by_hand)
         assert values["fairness"] is None
     before = answer.previous_period
     assert before is not None
     assert answer.previous is not None
-    times = times_of(at_desk, *before, at_desk.now)
-    agree(answer.previous, counted_figures(at_desk.desk, times, Asked(), *before, at_desk.now))
+    done = done_in(at_desk, *before, at_desk.now)
+    agree(answer.previous, counted_figures(at_desk.desk, done, Asked(), *before, at_desk.now))
     whole = counted_figures(
-        at_desk.desk, times_of(at_desk, *period, at_desk.now), Asked(), *period, at_desk.now
+        at_desk.desk, done_in(at_desk, *period, at_desk.now), Asked(), *period, at_desk.now
     )  # fmt: skip
     agree(answer.values, whole)
     for figure in TIME_FIGURES:
@@ -212,6 +212,36 @@ async def test_nothing_is_known_of_what_is_to_come(pool: Pool) -> None:
     assert answer.values["occupancy"] is None
 
 
+@pytest.mark.parametrize(
+    ("came", "until", "asked", "late"),
+    [(0, 60, 60, 0), (-30, -1, 60, 1), (4, 60, 60, 0), (5, 60, 60, 1), (None, None, 60, 1), (None, None, 4, 0),
+     (None, None, 5, 1), (-30, None, 60, 0)],
+)  # fmt: skip
+async def test_who_comes_five_minutes_after_the_beginning_is_late(
+    pool: Pool, came: int | None, until: int | None, asked: int, late: int
+) -> None:
+    def minute(one: int | None) -> datetime | None:
+        return None if one is None else NOW + timedelta(minutes=one)
+
+    await pool.execute(
+        "insert into shifts (agent_id, starts_at, ends_at, status) values ($1, $2, $3, 'published')",
+        AGENT,
+        NOW,
+        minute(480),
+    )
+    if came is not None:
+        spans = [(AGENT, minute(came), minute(until), "online"), (AGENT, minute(came - 60), minute(came), "away")]
+        if until is not None:
+            spans.append((AGENT, minute(until), None, "offline"))
+        await pool.executemany(
+            "insert into presence_spans (agent_id, since, until, presence) values ($1, $2, $3, $4)", spans
+        )
+
+    answer = await Reports(pool).ask(FIGURES, Question(Period(NOW, NOW + timedelta(days=1)), minute(asked) or NOW))
+
+    assert (answer.values["shifts"], answer.values["late_starts"]) == (1, late)
+
+
 async def test_a_shift_rests_on_no_tickets_and_has_no_priority(pool: Pool) -> None:
     period = Period(NOW, NOW + timedelta(days=1))
     reports = Reports(pool)
@@ -238,6 +268,24 @@ async def test_who_is_alone_is_told_of_nobody_else(pool: Pool, store: TicketStor
     assert answer.values == whole.values
     resolved = next(one for one in REPORTS["agents"] if one.name == "resolved")
     await reports.tickets_of(resolved, question, str(AGENT), has_key=True)
+    assert whole.values["first_response"]
     with pytest.raises(ForbiddenError):
         await reports.tickets_of(resolved, question, str(OTHER_AGENT), has_key=True)
-    assert team_of(at_desk.desk, at_desk.desk.shifts[0]) in (None, *TEAMS)
+
+
+async def test_first_responses_are_those_of_an_agents_performance(pool: Pool, store: TicketStore) -> None:
+    at_desk = await lived(pool, store, 9, steps=100)
+    period = Period(NOW + timedelta(days=1), at_desk.now)
+
+    answer = await Reports(pool).ask(REPORTS["agents"], Question(period, at_desk.now, group_by=Dimension.AGENT))
+
+    measured = [group for group in answer.groups if isinstance(group.values["first_response"], Spread)]
+    assert measured, "nobody answered anything"
+    for group in measured:
+        assert group.key is not None
+        did = await PerformanceFigures(pool).of(PersonId(UUID(group.key)), period)
+        spread = group.values["first_response"]
+        assert isinstance(spread, Spread)
+        assert did.first_response is not None
+        assert did.first_responses == spread.size
+        assert did.first_response == pytest.approx((spread.median, spread.p90))

@@ -1,6 +1,5 @@
 """Agents whose records and plans are in memory and whose days pass at once, on the server whose clock can be moved."""
 
-import contextlib
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -10,7 +9,6 @@ from uuid import uuid4
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle
-from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
@@ -151,12 +149,6 @@ class AgentDesk:
             if event.event_type == EventType.EVENT_TYPE_TIMER_STARTED
         ]
 
-    async def close(self) -> None:
-        """End the agents: they would wait for ever."""
-        for agent in self.memory.states:
-            with contextlib.suppress(RPCError):  # it is over already
-                await self.handle(agent).terminate("the test is over")
-
 
 @asynccontextmanager
 async def agents_worker(
@@ -183,11 +175,10 @@ async def agents_worker(
 
 @asynccontextmanager
 async def agent_desk(environment: WorkflowEnvironment) -> AsyncIterator[AgentDesk]:
-    """One worker for all its agents: the clock stands still while any task finds no worker. So none outlives it."""
+    """One worker for all its agents: the clock stands still while any task finds no worker."""
     queue = f"agents-{uuid4()}"
     client = await connect(environment.client.service_client.config.target_host, environment.client.namespace)
     memory = AgentsInMemory()
     desk = AgentDesk(environment, AgentClient(client, 30, queue), memory)
     async with agents_worker(client, memory, memory, queue):
         yield desk
-        await desk.close()

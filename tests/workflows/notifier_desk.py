@@ -232,9 +232,8 @@ class TimedNotifierDesk(NotifierDesk):
 async def timed_notifiers(
     environment: WorkflowEnvironment, pool: Pool, **options: Any
 ) -> AsyncIterator[TimedNotifierDesk]:
-    """A desk with its worker. None of its notifiers outlives it: the clock stands still while a task has no worker."""
+    """A desk with its worker."""
     client = await connect(environment.client.service_client.config.target_host, environment.client.namespace)
     desk = TimedNotifierDesk(environment, client, pool)
     async with desk.worker(clock=engine_time, **options):
         yield desk
-        await desk.close()

@@ -28,7 +28,7 @@ MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 async def desk(time_skipping_env: WorkflowEnvironment) -> AsyncIterator[AgentDesk]:
     async with agent_desk(time_skipping_env) as desk:
         yield desk

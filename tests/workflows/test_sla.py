@@ -100,7 +100,7 @@ class OneSenior:
 STAFF = OneSenior()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 async def desk(time_skipping_env: WorkflowEnvironment) -> AsyncIterator[TimedDesk]:
     async with timed_desk(time_skipping_env, FixedTerms(), STAFF) as desk:
         yield desk

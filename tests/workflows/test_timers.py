@@ -28,7 +28,7 @@ AUTO_CLOSE = timedelta(days=factories.RULES.auto_close_days)
 REOPEN_WINDOW = timedelta(days=factories.RULES.reopen_days)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 async def desk(time_skipping_env: WorkflowEnvironment) -> AsyncIterator[TimedDesk]:
     async with timed_desk(time_skipping_env) as desk:
         yield desk

@@ -1,6 +1,5 @@
 """A desk whose records are in memory and whose days pass at once, on the server whose clock can be moved."""
 
-import contextlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +10,6 @@ from uuid import uuid4
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowExecutionStatus
-from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
 from activities.tickets import SlaTerms, Staff
@@ -54,13 +52,6 @@ class TimedDesk:
 
     async def passes(self, time: timedelta) -> None:
         await self._environment.sleep(time)
-
-    async def close(self) -> None:
-        """End the tickets that still wait for something."""
-        for number in self.memory.tickets:
-            handle = self._environment.client.get_workflow_handle(workflow_id(number))
-            with contextlib.suppress(RPCError):  # it is over already
-                await handle.terminate("the test is over")
 
     def row(self, ticket: Ticket) -> Ticket:
         return self.memory.tickets[ticket.number]
@@ -114,11 +105,9 @@ class TimedDesk:
 async def timed_desk(
     environment: WorkflowEnvironment, terms: SlaTerms | None = None, seniors: Staff | None = None
 ) -> AsyncIterator[TimedDesk]:
-    """One worker for all its tickets: the clock stands still while any ticket's task finds no worker. So none of them
-    outlives it."""
+    """One worker for all its tickets: the clock stands still while any ticket's task finds no worker."""
     queue = f"timers-{uuid4()}"
     client = await connect(environment.client.service_client.config.target_host, environment.client.namespace)
     desk = TimedDesk(environment, TicketClient(client, 30, queue))
     async with tickets_worker(client, desk.records, queue, terms, seniors):
         yield desk
-        await desk.close()

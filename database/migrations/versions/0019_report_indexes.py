@@ -16,6 +16,10 @@ STATEMENTS = (
     f"create index ended_spans_steps on ended_spans (since) where {IS_STEP}",
     f"create index ticket_facts_steps on ticket_facts (span_since) where {IS_STEP}",
     "create index events_of_escalations on events (at) where type in ('ticket.escalated', 'ticket.de_escalated')",
+    """
+    create index events_of_levels on events (ticket_number, revision)
+        where type in ('ticket.escalated', 'ticket.de_escalated')
+    """,
 )
 
 
@@ -25,5 +29,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("drop index events_of_escalations, ticket_facts_steps, ended_spans_steps")
+    op.execute("drop index events_of_levels, events_of_escalations, ticket_facts_steps, ended_spans_steps")
     op.execute("create index ended_spans_steps on ended_spans (since) where previous_status is distinct from status")
