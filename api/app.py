@@ -24,11 +24,8 @@ from api import (
     auth,
     client_credentials,
     codec,
-<<<<<<< HEAD
     daily_reports,
-=======
     forecast_report,
->>>>>>> main
     hand_over,
     health,
     notification_preferences,
@@ -349,12 +346,7 @@ def create_app(settings: Settings) -> FastAPI:
         agents, hand_over, teams, sla_ledger, sla_calendars, sla_policies, sla_rollouts, sla_figures, shift_rotas,
         shift_time_off, shift_requests, shift_coverage, shift_feeds, shifts, workload, workload_plans,
         workload_predictions, audit, stream, codec, notifications, notification_preferences, push_subscriptions,
-<<<<<<< HEAD
-        unsubscribe, webhooks, webhook_deliveries, daily_reports, reports, overview,
-=======
-        unsubscribe, webhooks, webhook_deliveries, reports, overview,
-        forecast_report,
->>>>>>> main
+        unsubscribe, webhooks, webhook_deliveries, daily_reports, reports, overview, forecast_report,
     ):  # fmt: skip
         api.include_router(part.router)
     api.include_router(attachments.router)

@@ -167,12 +167,7 @@ PERMISSIONS = _table(
         Scope.REPORTS_READ,
         """
         report_overview report_queue report_tickets report_agents report_teams report_sla report_escalations
-<<<<<<< HEAD
-        report_satisfaction list_daily_reports
-        get_daily_report drill_down
-=======
-        report_satisfaction report_forecast drill_down
->>>>>>> main
+        report_satisfaction report_forecast list_daily_reports get_daily_report drill_down
         """,
     ),
     (SUPERVISORS, Scope.REPORTS_WRITE, "make_daily_report"),
