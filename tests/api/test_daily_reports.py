@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from database.report_catalogue import REPORTS
+from database.report_log import ReportLog
 from tests.api.desk_api import ApiDesk, assert_problem, opened
 from tests.api.test_reports import known
 
@@ -21,6 +22,9 @@ async def yesterday(api: ApiDesk, requester: httpx2.AsyncClient, supervisor: htt
     """Told now."""
     ticket = await opened(requester, team="network")
     await known(api, int(ticket["number"]))
+    log = ReportLog(api.parts.pool)
+    while (await log.standing()).is_rebuilding:  # as a new database does once
+        await log.catch_up()
     answer = await supervisor.post(f"{PATH}/{YESTERDAY}")
     assert answer.status_code == 202, answer.text
     run = answer.json()
