@@ -23,6 +23,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from domain.business_calendar import Zone
+
 ROOT = Path(__file__).resolve().parent
 LONGEST_SOCKET_PATH = 100
 """Bytes of a unix socket's path; Linux ends at 107, and PostgreSQL adds `/.s.PGSQL.5432.lock` beside it."""
@@ -116,6 +118,7 @@ class Settings(BaseSettings):
 
     auto_close_days: int = Field(default=7, ge=1, le=365)
     reopen_days: int = Field(default=30, ge=1, le=3650)
+    report_zone: Zone = "UTC"
     event_retention_days: int = Field(default=14, ge=1, le=3650)
     command_timeout_seconds: float = Field(default=5.0, gt=0, le=60)
 

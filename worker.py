@@ -23,6 +23,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.account_mails import AccountMailActivities, MailSender
 from activities.agents import AgentActivities
+from activities.daily_reports import DailyReportActivities
 from activities.dispatch import DispatchActivities
 from activities.forecast_arithmetic import ForecastArithmetic
 from activities.forecasts import ForecastActivities
@@ -40,6 +41,7 @@ from database.account_mails import AccountMailStore
 from database.agent_connections import AgentConnectionStore
 from database.agent_lives import AgentLifeStore
 from database.bell import BELL, DISPATCH_BELL, MAIL_BELL, NOTICE_BELL, START_BELL, WEBHOOK_BELL, Bell
+from database.daily_reports import DailyReports
 from database.dispatch import DispatchStore
 from database.erasure import ErasureStore
 from database.events import EventLog
@@ -81,6 +83,7 @@ from workflows.account_mail_client import AccountMailClient
 from workflows.agent import AgentWorkflow
 from workflows.agent_client import AgentClient
 from workflows.client import DEPLOYMENT, TASK_QUEUE, TicketClient, connect, ensure_search_attributes, tls_config
+from workflows.daily_report import DailyReportWorkflow
 from workflows.dispatch import DispatchWorkflow
 from workflows.dispatch_client import DispatchClient
 from workflows.dispatch_relay import DispatchRelay
@@ -135,6 +138,7 @@ def build_worker(
     presence: PresenceRules | None = None,
     mail: AccountMailActivities | None = None,
     messages: MessageActivities | None = None,
+    report_zone: str = "UTC",
 ) -> Worker:
     """The worker with everything it runs. With a build id its tickets are pinned to it until they continue as new.
     Without `mail` and `messages` it sends none."""
@@ -144,6 +148,7 @@ def build_worker(
     rolling = RolloutActivities(rollouts, terms, tickets, telling)
     dispatching = DispatchActivities(DispatchStore(pool, ShiftStore(pool), terms), telling)
     forecasting = ForecastActivities(ForecastStore(pool), ForecastArithmetic())
+    daily = DailyReportActivities(DailyReports(pool), report_zone)
     rotas = RotaActivities(RotaStore(pool))
     retention = RetentionActivities(RetentionStore(pool, ErasureStore(pool)))
     agents = AgentActivities(AgentLifeStore(pool), ShiftStore(pool), presence or PresenceRules())
@@ -161,12 +166,14 @@ def build_worker(
         workflows=[
             *(TicketWorkflow, AgentWorkflow, DispatchWorkflow, AccountMailWorkflow, MessageWorkflow),
             *(RolloutWorkflow, ForecastWorkflow, RotaWorkflow, RetentionWorkflow, NotifierWorkflow, WebhookWorkflow),
+            DailyReportWorkflow,
         ],
         activities=[
             *(activities.load_ticket, activities.record, activities.escalate),
             *(dispatching.dispatch_round, rotas.lay_out, retention.apply),
             *rolling.steps,
             *forecasting.steps,
+            *daily.steps,
             *(agents.load_agent, agents.load_plan, agents.record_agent),
             notifications.decide_notifications,
             *(mail.steps if mail else ()),
@@ -303,7 +310,15 @@ async def run(settings: Settings) -> None:
     agents = AgentClient(client, settings.command_timeout_seconds)
     watch = PresenceWatch(AgentConnectionStore(pool), AgentLifeStore(pool), agents, presence)
     recovery = Recovery(TicketStore(pool), tickets, dispatchers)
-    worker = build_worker(client, pool, settings.worker_build_id, presence=presence, mail=mail, messages=sending)
+    worker = build_worker(
+        client,
+        pool,
+        settings.worker_build_id,
+        presence=presence,
+        mail=mail,
+        messages=sending,
+        report_zone=settings.report_zone,
+    )
     async with pool, worker, calls:
         log.info("worker runs on %s", settings.temporal_target)
         plans = PlanRelay(PlanChangeLog(pool), agents)

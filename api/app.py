@@ -24,6 +24,7 @@ from api import (
     auth,
     client_credentials,
     codec,
+    daily_reports,
     forecast_report,
     hand_over,
     health,
@@ -98,6 +99,7 @@ from database.attachments import AttachmentStore
 from database.audit import AuditStore
 from database.bell import ACCESS_BELL, BELL, Bell
 from database.credentials import CredentialStore
+from database.daily_reports import DailyReports
 from database.dispatch import DispatchStore
 from database.email_choices import EmailChoiceStore
 from database.erasure import ErasureStore
@@ -149,7 +151,7 @@ from integrations.vapid_key import load_or_make_vapid_key
 from integrations.web_push import WebPushSender
 from settings import Settings
 from workflows.agent_client import AgentClient
-from workflows.client import ForecastClient, RolloutClient, TicketClient, connect, tls_config
+from workflows.client import DailyReportClient, ForecastClient, RolloutClient, TicketClient, connect, tls_config
 from workflows.encryption import encryption
 
 GC_THRESHOLD = (100_000, 50, 100)
@@ -259,6 +261,8 @@ async def build_desk(settings: Settings, providers: Iterable[ProviderSettings]) 
         encryption=payloads,
         workflows=TicketClient(client, settings.command_timeout_seconds),
         rolling=RolloutClient(client, settings.command_timeout_seconds),
+        daily_reports=DailyReports(pool),
+        daily_reporting=DailyReportClient(client, settings.command_timeout_seconds),
         forecasting=ForecastClient(client, settings.command_timeout_seconds),
         agent_workflows=agent_workflows,
         agent_lives=AgentLifeStore(pool),
@@ -342,8 +346,7 @@ def create_app(settings: Settings) -> FastAPI:
         agents, hand_over, teams, sla_ledger, sla_calendars, sla_policies, sla_rollouts, sla_figures, shift_rotas,
         shift_time_off, shift_requests, shift_coverage, shift_feeds, shifts, workload, workload_plans,
         workload_predictions, audit, stream, codec, notifications, notification_preferences, push_subscriptions,
-        unsubscribe, webhooks, webhook_deliveries, reports, overview,
-        forecast_report,
+        unsubscribe, webhooks, webhook_deliveries, daily_reports, reports, overview, forecast_report,
     ):  # fmt: skip
         api.include_router(part.router)
     api.include_router(attachments.router)

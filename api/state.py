@@ -23,6 +23,7 @@ from database.api_keys import ApiKeyStore
 from database.attachments import AttachmentStore
 from database.audit import AuditStore
 from database.bell import Bell
+from database.daily_reports import DailyReports
 from database.dispatch import DispatchStore
 from database.email_choices import EmailChoiceStore
 from database.erasure import ErasureStore
@@ -70,7 +71,7 @@ from integrations.identity_provider import IdentityProvider
 from integrations.web_push import WebPushSender
 from settings import Settings
 from workflows.agent_client import AgentClient
-from workflows.client import ForecastClient, RolloutClient, TicketClient
+from workflows.client import DailyReportClient, ForecastClient, RolloutClient, TicketClient
 from workflows.encryption import Encryption
 
 
@@ -124,6 +125,8 @@ class Desk:
     workflows: TicketClient
     encryption: Encryption | None
     rolling: RolloutClient
+    daily_reports: DailyReports
+    daily_reporting: DailyReportClient
     forecasting: ForecastClient
     agent_workflows: AgentClient
     agent_lives: AgentLifeStore

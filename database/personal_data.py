@@ -86,6 +86,7 @@ NOT_PERSONAL: Mapping[str, str] = {
     "audit_head": "where the audit trail ends",
     "alembic_version": "the edition of the tables",
     "categories": "what tickets are sorted by",
+    "daily_reports": "sums; no number of one person",
     "dispatch_decisions": "ids and numbers; a test of the dispatcher holds that",
     "ended_spans": "how tickets stood from when to when",
     "event_stream": "a counter",

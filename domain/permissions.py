@@ -167,9 +167,10 @@ PERMISSIONS = _table(
         Scope.REPORTS_READ,
         """
         report_overview report_queue report_tickets report_agents report_teams report_sla report_escalations
-        report_satisfaction report_forecast drill_down
+        report_satisfaction report_forecast list_daily_reports get_daily_report drill_down
         """,
     ),
+    (SUPERVISORS, Scope.REPORTS_WRITE, "make_daily_report"),
     (DESK, Scope.PEOPLE_READ, "list_organisations"),
     (ADMINS, Scope.AUDIT_READ, "list_audit_entries decode_payloads encode_payloads"),
     (ADMINS, Scope.PEOPLE_READ, "list_users export_person list_retention"),

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +30,7 @@ from domain.errors import IdempotencyKeyReusedError, PreviewOutdatedError
 from domain.ids import CommandId, PersonId, TicketNumber
 from domain.ticket import Slug, Ticket
 from domain.ticket_commands import CommandEnvelope, Receipt
+from workflows.daily_report import DailyReportStart, DailyReportWorkflow
 from workflows.forecast import ForecastStart, ForecastWorkflow
 from workflows.payloads import data_converter
 from workflows.search_attributes import SEARCH_ATTRIBUTES, search_attributes
@@ -359,6 +360,29 @@ class ForecastClient:
                 ForecastWorkflow.run,
                 ForecastStart(team=team),
                 id="forecast-by-hand" if team is None else f"forecast-by-hand-{team}",
+                task_queue=self.task_queue,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                rpc_timeout=self._timeout,
+            )
+        except (RPCError, RuntimeError) as error:
+            raise EngineUnavailableError(str(error)) from error
+
+
+class DailyReportClient:
+    """Has days told."""
+
+    def __init__(self, client: Client, timeout_seconds: float, task_queue: str = TASK_QUEUE) -> None:
+        self._client = client
+        self._timeout = timedelta(seconds=timeout_seconds)
+        self.task_queue = task_queue
+
+    async def start(self, day: date) -> None:
+        """Tell a day now, or again. A run that is under way is joined. Raises EngineUnavailableError."""
+        try:
+            await self._client.start_workflow(
+                DailyReportWorkflow.run,
+                DailyReportStart(day=day),
+                id=f"daily-report-{day}",
                 task_queue=self.task_queue,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 rpc_timeout=self._timeout,

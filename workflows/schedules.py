@@ -19,6 +19,7 @@ from temporalio.client import (
 )
 
 from workflows.client import TASK_QUEUE
+from workflows.daily_report import DailyReportStart, DailyReportWorkflow
 from workflows.forecast import ForecastStart, ForecastWorkflow
 from workflows.retention import RetentionWorkflow
 from workflows.rotas import RotaWorkflow
@@ -59,7 +60,16 @@ ROTAS = Standing(
     ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(hours=6))]),
     at_once=True,
 )
-STANDING = (FORECAST, RETENTION, ROTAS)
+DAILY_REPORT = Standing(
+    # A day ends at another hour in each zone, and the worker knows whose days are told: it looks what is missing.
+    "daily-report",
+    DailyReportWorkflow.run,
+    "each day that is over, told and kept",
+    ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(0, 23)], minute=[ScheduleRange(5)])]),
+    (DailyReportStart(),),
+    at_once=True,
+)
+STANDING = (FORECAST, RETENTION, ROTAS, DAILY_REPORT)
 
 
 async def ensure_schedule(client: Client, standing: Standing, task_queue: str = TASK_QUEUE) -> None:

@@ -24,6 +24,7 @@ from tests.factories import store_desk
 
 EMPTY = """
 set constraints all deferred;
+delete from daily_reports;
 delete from ended_spans;
 delete from ticket_facts;
 delete from queue_revisions;
