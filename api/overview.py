@@ -3,11 +3,12 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
+from api.report_files import FILES, answer_file
 from api.report_models import ReportOut, spoken_report
-from api.report_questions import AsAskedFilter, AskedReport, AsOf, drill_down_of
+from api.report_questions import AsAskedFilter, AsFormat, AskedReport, AsOf, drill_down_of
 from api.requests import AsReader, InDesk
 from api.ticket_models import PersonRef
 from database.overview import Overview
@@ -93,6 +94,7 @@ async def asked_overview(
         Query(description="With the same hours of the day before; of another period, with as long a one before it."),
     ] = "previous",
     as_of: AsOf = None,
+    format: AsFormat = "json",
 ) -> AskedReport:
     """Raises InvalidError for a period that is none or goes on after `as_of`, for a moment that is still to come, and
     for a dimension that no figure knows."""
@@ -113,7 +115,7 @@ async def asked_overview(
         before=before,
         as_of=as_of,
     )
-    return AskedReport(question, drill_down_of(request, period))
+    return AskedReport(question, drill_down_of(request, period), format)
 
 
 def _period(
@@ -126,11 +128,16 @@ def _period(
     return asked_period(since, day.until, moment), None
 
 
-@router.get("/overview")
-async def report_overview(desk: InDesk, asked: Annotated[AskedReport, Depends(asked_overview)]) -> OverviewOut:
+@router.get("/overview", response_model=OverviewOut, responses=FILES)
+async def report_overview(
+    desk: InDesk, asked: Annotated[AskedReport, Depends(asked_overview)]
+) -> OverviewOut | Response:
     """How the desk stands, and what came and went today. Kept current: take `teams` and go on with the event stream
     from `stream_cursor`."""
-    return _spoken(await desk.overviews.read(asked.question), asked.drill_down)
+    overview = await desk.overviews.read(asked.question)
+    if asked.format != "json":
+        return await answer_file("overview", OVERVIEW_FIGURES, overview.answer, asked.format)
+    return _spoken(overview, asked.drill_down)
 
 
 def _spoken(overview: Overview, drill_down: str) -> OverviewOut:

@@ -88,7 +88,7 @@ async def asked_report(
         zone=zone,
         compare=compare == "previous",
     )
-    return AskedReport(question, drill_down_of(request, period))
+    return AskedReport(question, drill_down_of(request, period), format)
 
 
 def drill_down_of(request: Request, period: Period) -> str:

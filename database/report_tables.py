@@ -121,7 +121,7 @@ def _about(report: str, figures: Sequence[Figure], answer: Answer) -> Table:
     rows: list[Row] = [
         ("Report", title_of(report)),
         ("Period", _stretch(question.period, question.zone)),
-        ("As of", _spoken(question.now, question.zone)),
+        ("As of", _spoken(question.as_of or question.now, question.zone)),
         ("Time zone", question.zone),
         *_narrowed(question),
     ]
