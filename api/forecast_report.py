@@ -26,13 +26,12 @@ from api.team_forecasts import (
     team_predictions,
 )
 from database.report_catalogue import FIGURES
-from database.reports import Question
 from domain.arrival_history import Week, hour_histories, lived, weeks_before
 from domain.business_calendar import Zone
 from domain.forecast import HISTORY_WEEKS, HOUR, HOURS_A_WEEK, hours_of_week
 from domain.forecast_sum import Banded, summed, summed_staff
 from domain.period import Period
-from domain.report import Dimension, ReportFilter
+from domain.report import Dimension, Question, ReportFilter
 from domain.staffing import Staff
 from domain.ticket import Slug
 

@@ -15,14 +15,13 @@ from database.overview import Overview
 from database.queue_figures import OVERVIEW_FIGURES
 from database.queue_list import StoodTicket
 from database.report_log import ReportStanding
-from database.reports import Question
 from domain.access import ticket_scope
 from domain.business_calendar import Zone
 from domain.errors import InvalidError
 from domain.ids import TicketNumber
 from domain.period import Period, asked_period, day_so_far, past_moment, same_hours_of_the_day_before
 from domain.queue_counts import QueueCounts
-from domain.report import Comparison, Dimension
+from domain.report import Comparison, Dimension, Question
 from domain.sla_clock import SlaState
 from domain.ticket import Priority, Slug, Status
 from domain.ticket_commands import Moment

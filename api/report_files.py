@@ -16,10 +16,10 @@ from api.spooled_response import Spool, SpooledResponse
 from api.state import Desk
 from database.report_figure import Figure
 from database.report_tables import answer_tables, flat_table, title_of
-from database.reports import Answer, Question
+from database.reports import Answer
 from domain.access import TicketScope
 from domain.business_calendar import time_zone
-from domain.report import Unit
+from domain.report import Question, Unit
 from domain.report_table import Column, Row
 from integrations.report_files import CSV_TYPE, XLSX_TYPE, CsvLines, XlsxFile, csv_bytes, xlsx_bytes
 

@@ -8,13 +8,12 @@ from uuid import UUID
 from fastapi import Depends, Query, Request
 
 from api.requests import AsReader, InDesk
-from database.reports import Question
 from domain.access import agent_with_figures, teams_with_figures
 from domain.business_calendar import Zone
 from domain.errors import ForbiddenError, InvalidError
 from domain.ids import PersonId
 from domain.period import MAX_PIECES, IntervalKind, Period, asked_period, pieces_of
-from domain.report import Comparison, Dimension, ReportFilter
+from domain.report import Comparison, Dimension, Question, ReportFilter
 from domain.ticket import Priority, Slug
 from domain.ticket_commands import Moment
 from domain.ticket_facts import Channel

@@ -9,10 +9,10 @@ import asyncpg
 from database.pool import Pool
 from database.report_catalogue import REPORTS
 from database.report_log import ReportLog
-from database.reports import Question, Reports, Values, answered
+from database.reports import Reports, Values, answered
 from domain.business_calendar import time_zone
 from domain.daily_report import CHANGES, DAY_REPORTS, DailyReport, DayFigures, TeamFigures, Told, period_of_day
-from domain.report import Dimension, Spread, Value
+from domain.report import Dimension, Question, Spread, Value
 
 _READ = "select day, zone, edition, made_at, reports, changed from daily_reports"
 _KEEP = """

@@ -9,8 +9,9 @@ from database.events import STREAM_CURSOR, StreamCursor, cursor_of
 from database.pool import PATIENT_SECONDS, Connection
 from database.queue_figures import OVERVIEW_FIGURES, QUEUE_COUNTS
 from database.report_log import ReportLog, ReportStanding
-from database.reports import Answer, Question, Reports, answered
+from database.reports import Answer, Reports, answered
 from domain.queue_counts import QueueCounts
+from domain.report import Question
 from domain.ticket import Slug
 
 NO_TEAM = ""

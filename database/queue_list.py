@@ -7,9 +7,10 @@ from typing import NamedTuple
 from database.past import IS_WAITING
 from database.pool import PATIENT_SECONDS, Pool
 from database.queue_figures import QUEUE
-from database.reports import Question, rows_of
+from database.report_statements import rows_of
 from database.statement_arguments import Arguments
 from domain.ids import PersonId, TicketNumber
+from domain.report import Question
 from domain.sla_clock import SlaState
 from domain.ticket import Priority, Slug, Status
 from domain.ticket_facts import Channel

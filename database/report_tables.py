@@ -8,10 +8,10 @@ from collections.abc import Container, Iterator, Sequence
 from datetime import datetime
 
 from database.report_figure import Figure
-from database.reports import Answer, Question, Values
+from database.reports import Answer, Values
 from domain.business_calendar import Zone, time_zone
 from domain.period import Period
-from domain.report import NONE, Dimension, ReportFilter, Spread, Unit, Value, change
+from domain.report import NONE, Dimension, Question, ReportFilter, Spread, Unit, Value, change
 from domain.report_table import Cell, Column, Kind, Row, Table
 
 _KINDS: dict[Unit, Kind] = {

@@ -5,7 +5,7 @@ list of tickets behind a number: its rows are chosen by the same words as those 
 snapshot, and a population is read once for all figures that count it.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -14,13 +14,12 @@ import asyncpg
 
 from database.pool import PATIENT_SECONDS, Connection, Pool
 from database.report_figure import Figure, Population
-from database.statement_arguments import Arguments
-from database.ticket_lists import in_scope
+from database.report_statements import all_rows_statement, figures_statement, knows, page_statement
 from domain.access import TicketScope
 from domain.errors import ForbiddenError, InvalidError, UnknownReferenceError
 from domain.ids import TicketNumber
-from domain.period import Period, Piece, offsets_of, period_before
-from domain.report import Dimension, ReportFilter, Spread, Unit, Value
+from domain.period import Period, Piece, period_before
+from domain.report import Dimension, Question, ReportFilter, Spread, Unit, Value
 from domain.ticket import Priority, Slug, Status
 
 MAX_ROWS = 1_000_000
@@ -38,8 +37,6 @@ _NAMES: dict[Dimension, str] = {
     Dimension.HOUR_OF_WEEK: "select n::text, n::text from generate_series(0, 167) n where n::text = any($1) order by n",
 }
 """The names of groups, in the order in which groups are given."""
-_TYPES = {"since": "timestamptz", "until": "timestamptz", "now": "timestamptz", "starts": "timestamptz[]"}
-"""What the rows of a population may name."""
 _UNKNOWN = """
 select 'team' as kind, one from unnest($1::text[]) one where not exists (select from teams where slug = one)
 union all
@@ -48,22 +45,6 @@ union all
 select 'agent', one::text from unnest($3::uuid[]) one where not exists (select from people where id = one)
 limit 1
 """
-
-
-class Question(NamedTuple):
-    """What is asked: of a period, as of `now`. `pieces` are parts of the period, in their order; `compare`: the period
-    before is wanted too, or the one that `before` names. Hours of the week are those of `zone`. What stands for a
-    moment is told of the past moment `as_of`; None: of now."""
-
-    period: Period
-    now: datetime
-    wanted: ReportFilter = ReportFilter()
-    group_by: Dimension | None = None
-    pieces: Sequence[Piece] = ()
-    zone: str = "UTC"
-    compare: bool = False
-    before: Period | None = None
-    as_of: datetime | None = None
 
 
 Values = Mapping[str, Value]
@@ -163,7 +144,7 @@ class Reports:
             raise ForbiddenError("You see your own figures and those of your teams.")
         async with self.snapshot() as connection:
             rows = await connection.fetch(
-                *_rows_statement(figure, question, key, has_key, after, limit), timeout=PATIENT_SECONDS
+                *page_statement(figure, question, key, has_key, after, limit), timeout=PATIENT_SECONDS
             )
         return [Counted(*row) for row in rows]
 
@@ -184,7 +165,7 @@ class Reports:
         """
         if has_key and not _may_be_told(question, key):
             raise ForbiddenError("You see your own figures and those of your teams.")
-        statement = _all_rows_statement(figure, question, key, has_key, scope)
+        statement = all_rows_statement(figure, question, key, has_key, scope)
         async with self.snapshot() as connection:
             cursor = await connection.cursor(*statement, timeout=PATIENT_SECONDS)
             while rows := await cursor.fetch(ROWS_AT_A_TIME, timeout=PATIENT_SECONDS):
@@ -239,9 +220,9 @@ async def _read(connection: Connection, figures: Sequence[Figure], question: Que
     found = _Found({figure.name: None for figure in figures}, {}, {})
     for those in _by_population(figures):
         population = those[0].population
-        if not _knows(population, question.wanted):
+        if not knows(population, question.wanted):
             continue
-        for row in await connection.fetch(*_statement(population, those, question), timeout=PATIENT_SECONDS):
+        for row in await connection.fetch(*figures_statement(population, those, question), timeout=PATIENT_SECONDS):
             is_by_key, key, is_by_piece, piece, *values = row
             if is_by_piece:
                 place = found.pieces.setdefault(piece, {})
@@ -278,149 +259,9 @@ def _nothing(
     """What a group or a piece has that no row is in: a count of nothing is 0, all else is None."""
     counts = {one.name for one in figures if one.adds_up or one.unit is Unit.COUNT}
     return {
-        one.name: 0 if one.name in counts and is_known(one.population) and _knows(one.population, wanted) else None
+        one.name: 0 if one.name in counts and is_known(one.population) and knows(one.population, wanted) else None
         for one in figures
     }
-
-
-def _knows(population: Population, wanted: ReportFilter) -> bool:
-    """Whether the population has the dimensions that are narrowed."""
-    narrowed = {
-        Dimension.TEAM: bool(wanted.team) or wanted.within is not None,
-        Dimension.PRIORITY: bool(wanted.priority),
-        Dimension.CATEGORY: bool(wanted.category),
-        Dimension.CHANNEL: bool(wanted.channel),
-        Dimension.AGENT: bool(wanted.agent) or wanted.no_agent,
-    }
-    return all(population.knows(dimension) for dimension, is_narrowed in narrowed.items() if is_narrowed)
-
-
-def _statement(population: Population, figures: Sequence[Figure], question: Question) -> tuple[Any, ...]:
-    """The figures of one population: of all, by group, and by piece."""
-    arguments = Arguments()
-    sought = {"key": _key(population, question, arguments), "piece": _piece(population, question, arguments)}
-    known = {name: column for name, column in sought.items() if column is not None}
-    places = [
-        "grouping(key) = 0, key::text" if "key" in known else "false, null",
-        "grouping(piece) = 0, piece" if "piece" in known else "false, null",
-    ]
-    columns = [f"{column} as {name}" for name, column in known.items()]
-    rows = ", ".join([*columns, "counted.*"])
-    statement = f"""
-        select {", ".join(places)}, {", ".join(figure.expression for figure in figures)}
-        from (select {rows} {rows_of(population, question, arguments)}) counted
-        group by grouping sets ({", ".join(["()", *(f"({name})" for name in known)])})
-    """
-    return statement, *arguments.values
-
-
-def _rows_statement(
-    figure: Figure, question: Question, key: str | None, has_key: bool, after: TicketNumber | None, limit: int
-) -> tuple[Any, ...]:
-    """A page of the rows that a figure counts, by ticket."""
-    arguments = Arguments()
-    rows = _rows(figure, question, key, has_key, arguments)
-    before = "" if after is None else f"where ticket < {arguments.add(after)}"
-    page = f"select distinct ticket from counted {before} order by ticket desc limit {arguments.add(limit)}"
-    statement = f"""
-        with counted as ({rows})
-        select ticket, at, value from counted where ticket in ({page}) order by ticket desc, at desc
-    """
-    return statement, *arguments.values
-
-
-def _all_rows_statement(
-    figure: Figure, question: Question, key: str | None, has_key: bool, scope: TicketScope
-) -> tuple[Any, ...]:
-    """All rows that a figure counts, with what their tickets are now and how many rows there are."""
-    arguments = Arguments()
-    rows = _rows(figure, question, key, has_key, arguments)
-    statement = f"""
-        with counted as (select c.*, count(*) over () as total from ({rows}) c)
-        select c.ticket, c.at, c.value, w.title, t.status, t.priority, t.team, c.total
-        from counted c
-            left join tickets t on t.number = c.ticket and {in_scope(scope, arguments)}
-            left join ticket_texts w on w.id = t.wording_id
-        order by c.ticket desc, c.at desc
-    """
-    return statement, *arguments.values
-
-
-def _rows(figure: Figure, question: Question, key: str | None, has_key: bool, arguments: Arguments) -> str:
-    """SQL: the rows that a figure counts."""
-    population = figure.population
-    if not population.ticket:
-        raise InvalidError(f"{figure.name} does not rest on tickets.")
-    if not _knows(population, question.wanted):
-        raise InvalidError(f"{figure.name} cannot be narrowed like that: it knows nothing of it.")
-    conditions = [figure.of]
-    if has_key:
-        column = _key(population, question, arguments)
-        if column is None:
-            raise InvalidError(f"{figure.name} is not known by {question.group_by}.")
-        conditions.append(f"({column})::text is not distinct from {arguments.add(key)}::text")
-    ticket, at, value = population.ticket, population.at or "null::timestamptz", figure.value or "null"
-    return f"""
-        select {ticket} as ticket, {at} as at, ({value})::float8 as value {rows_of(population, question, arguments)}
-            and {" and ".join(f"({one})" for one in conditions)}
-    """
-
-
-def _key(population: Population, question: Question, arguments: Arguments) -> str | None:
-    """SQL: the key of a row's group; None when there are no groups, or the population does not know them."""
-    if question.group_by is None or not population.knows(question.group_by):
-        return None
-    if question.group_by is not Dimension.HOUR_OF_WEEK:
-        return population.places[question.group_by]
-    offsets = offsets_of(question.period, question.zone)
-    since = arguments.add([one.since for one in offsets])
-    ahead = arguments.add([one.offset for one in offsets])
-    offset = f"({ahead}::interval[])[width_bucket({population.at}, {since}::timestamptz[])]"
-    local = f"({population.at} at time zone 'UTC' + {offset})"
-    return f"((extract(isodow from {local}) - 1) * 24 + extract(hour from {local}))::int"
-
-
-def _piece(population: Population, question: Question, arguments: Arguments) -> str | None:
-    """SQL: which piece of the period a row lies in, from 1 on; None when there are no pieces, or no moments."""
-    if not question.pieces or not population.at:
-        return None
-    return f"width_bucket({population.at}, {arguments.add([one.since for one in question.pieces])}::timestamptz[])"
-
-
-def rows_of(population: Population, question: Question, arguments: Arguments) -> str:
-    """SQL: the population's rows of the period, narrowed."""
-    as_of = question.as_of if population.past_rows else None
-    moments: dict[str, datetime | list[datetime]] = {
-        "since": question.period.since,
-        "until": question.period.until,
-        "now": as_of or question.now,
-        "starts": [one.since for one in question.pieces] or [question.period.since],
-    }
-    of_period = f"{population.at} >= {{since}} and {population.at} < {{until}}" if population.at else "true"
-    source = population.past_rows if as_of else population.rows
-    words = f"from {source} counted where ({population.condition}) and {of_period}"
-    named = {name: moment for name, moment in moments.items() if f"{{{name}}}" in words}
-    rows = words.format(**{name: f"{arguments.add(moment)}::{_TYPES[name]}" for name, moment in named.items()})
-    return " and ".join([rows, *_narrowing(population, question.wanted, arguments)])
-
-
-def _narrowing(population: Population, wanted: ReportFilter, arguments: Arguments) -> Iterator[str]:
-    """SQL: a condition for each dimension that is narrowed."""
-    places = population.places
-    for dimension, values in (
-        (Dimension.TEAM, wanted.team),
-        (Dimension.PRIORITY, wanted.priority),
-        (Dimension.CATEGORY, wanted.category),
-        (Dimension.CHANNEL, wanted.channel),
-    ):
-        if values:
-            yield f"{places[dimension]} = any({arguments.add(list(values))}::text[])"
-    if wanted.within is not None:
-        yield f"{places[Dimension.TEAM]} = any({arguments.add(sorted(wanted.within))}::text[])"
-    if wanted.agent or wanted.no_agent:
-        agent = places[Dimension.AGENT]
-        nobody = f" or {agent} is null" if wanted.no_agent else ""
-        yield f"({agent} = any({arguments.add(list(wanted.agent))}::uuid[]){nobody})"
 
 
 async def _names(

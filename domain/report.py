@@ -6,10 +6,12 @@ every figure.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
 from domain.ids import PersonId
+from domain.period import Period, Piece
 from domain.ticket import Priority, Slug
 from domain.ticket_facts import Channel
 
@@ -82,3 +84,19 @@ class ReportFilter(NamedTuple):
     no_agent: bool = False
     within: frozenset[Slug] | None = None
     alone: PersonId | None = None
+
+
+class Question(NamedTuple):
+    """What is asked: of a period, as of `now`. `pieces` are parts of the period, in their order; `compare`: the period
+    before is wanted too, or the one that `before` names. Hours of the week are those of `zone`. What stands for a
+    moment is told of the past moment `as_of`; None: of now."""
+
+    period: Period
+    now: datetime
+    wanted: ReportFilter = ReportFilter()
+    group_by: Dimension | None = None
+    pieces: Sequence[Piece] = ()
+    zone: str = "UTC"
+    compare: bool = False
+    before: Period | None = None
+    as_of: datetime | None = None

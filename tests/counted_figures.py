@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from database.reports import Question
 from domain.business_calendar import BusinessCalendar, time_zone
 from domain.ids import TicketNumber
 from domain.period import IntervalKind
-from domain.report import Dimension, ReportFilter, Spread, Value
+from domain.report import Dimension, Question, ReportFilter, Spread, Value
 from tests.counted_facts import Told, counted_facts, counted_spans
 from tests.database.counted_clocks import FIRST_DATE
 

@@ -10,10 +10,10 @@ from database.pool import Pool
 from database.report_catalogue import FIGURES, REPORTS
 from database.report_figure import Figure as ReportFigure
 from database.report_figure import count
-from database.reports import Question, Reports
+from database.reports import Reports
 from database.tickets import TicketStore
 from domain.period import Period, pieces_of
-from domain.report import Dimension
+from domain.report import Dimension, Question
 from operations.bench.figure import Figure, Floor
 from operations.bench.system import BenchError
 from operations.replay.figures import percentile

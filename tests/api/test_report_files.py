@@ -18,9 +18,9 @@ from openpyxl import load_workbook
 from api.report_files import TicketsAsked, in_thread, tickets_file
 from database.report_figure import Population, count
 from database.report_log import ReportLog
-from database.reports import Question
 from domain.access import TicketScope
 from domain.period import Period
+from domain.report import Question
 from settings import Settings
 from tests.api.desk_api import ApiDesk, assert_problem, do, opened
 from tests.api.listening import StreamServer, stream_server

@@ -10,13 +10,13 @@ from database.pool import Pool
 from database.report_catalogue import FIGURES
 from database.report_figure import Figure, Population, count
 from database.report_log import ReportLog
-from database.reports import ROWS_AT_A_TIME, CountedTicket, Question, Reports
+from database.reports import ROWS_AT_A_TIME, CountedTicket, Reports
 from database.tickets import TicketStore
 from domain.access import TicketScope
 from domain.errors import InvalidError
 from domain.ids import TicketNumber
 from domain.period import Period
-from domain.report import Dimension, ReportFilter
+from domain.report import Dimension, Question, ReportFilter
 from tests.database.figure_lives import Lives, OfficeTerms, office_calendar
 from tests.factories import AGENT, NOW
 

@@ -9,11 +9,11 @@ import pytest
 from database.escalation_figures import ESCALATION_FIGURES
 from database.pool import Pool
 from database.report_log import ReportLog
-from database.reports import Question, Reports
+from database.reports import Reports
 from database.tickets import TicketStore
 from domain.ids import TicketNumber
 from domain.period import IntervalKind, Period, pieces_of
-from domain.report import Dimension, ReportFilter
+from domain.report import Dimension, Question, ReportFilter
 from domain.ticket import Priority, Status
 from domain.ticket_commands import AcknowledgeTicket, ChangeStatus, DeescalateTicket, EscalateTicket, TicketCommand
 from domain.ticket_facts import Channel

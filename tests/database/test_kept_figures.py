@@ -8,11 +8,11 @@ import pytest
 
 from database.pool import Pool
 from database.report_catalogue import REPORTS
-from database.reports import Question, Reports
+from database.reports import Reports
 from database.sla_figures import SlaFigures
 from database.tickets import TicketStore
 from domain.period import IntervalKind, Period, pieces_of
-from domain.report import Dimension, ReportFilter
+from domain.report import Dimension, Question, ReportFilter
 from domain.sla_clock import Audience
 from domain.ticket_facts import Channel
 from tests.counted_kept import CLOCK_KEYS, clocks_wanted, close_to, promise_values

@@ -12,12 +12,12 @@ from database.queue_figures import OVERVIEW_FIGURES, QUEUE_COUNTS
 from database.queue_list import QueueList
 from database.report_catalogue import FIGURES
 from database.report_log import ReportLog
-from database.reports import Question, Reports
+from database.reports import Reports
 from database.tickets import TicketStore
 from domain.ids import TicketNumber
 from domain.period import Period
 from domain.queue_counts import QueueCounts
-from domain.report import Dimension, ReportFilter, Spread
+from domain.report import Dimension, Question, ReportFilter, Spread
 from domain.ticket import Priority, Status
 from tests.counted_queue import (
     DIMENSIONS,

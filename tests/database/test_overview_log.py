@@ -13,10 +13,11 @@ from database.overview import Overviews
 from database.overview_log import OverviewLog
 from database.pool import Pool
 from database.report_log import FACTS_LOCK, ReportLog
-from database.reports import Question, Reports
+from database.reports import Reports
 from database.tickets import TicketStore
 from domain.period import Period
 from domain.queue_counts import QueueCounts
+from domain.report import Question
 from domain.ticket import Slug, Status
 from domain.ticket_commands import AddReply, ChangeStatus, ClaimTicket, EditTicket
 from tests.counted_queue import QUEUE_RULES, life_of, standing

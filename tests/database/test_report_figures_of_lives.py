@@ -10,13 +10,13 @@ import pytest
 from database.pool import Pool
 from database.report_catalogue import FIGURES, REPORTS
 from database.report_log import ReportLog
-from database.reports import Counted, Group, PieceValues, Question, Reports, Values
+from database.reports import Counted, Group, PieceValues, Reports, Values
 from database.tickets import TicketStore
 from domain.business_calendar import time_zone
 from domain.errors import InvalidError
 from domain.ids import TicketNumber
 from domain.period import IntervalKind, Period, pieces_of
-from domain.report import Dimension, ReportFilter
+from domain.report import Dimension, Question, ReportFilter
 from domain.ticket import Priority
 from domain.ticket_facts import Channel
 from tests.counted_figures import TICKETS, Row, Rows, is_known, rows_behind, rows_in, rows_of, values_of

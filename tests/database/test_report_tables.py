@@ -5,9 +5,9 @@ from typing import Any
 
 from database.report_figure import Population, count, mean, share, spread
 from database.report_tables import answer_tables, flat_table
-from database.reports import Answer, Group, PieceValues, Question, Values
+from database.reports import Answer, Group, PieceValues, Values
 from domain.period import Period, Piece
-from domain.report import Dimension, ReportFilter, Spread, change
+from domain.report import Dimension, Question, ReportFilter, Spread, change
 from domain.report_table import Table
 from domain.ticket import Priority
 

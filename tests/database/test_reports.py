@@ -8,13 +8,13 @@ from database.pool import Pool
 from database.report_catalogue import FIGURES, REPORTS
 from database.report_figure import Population
 from database.report_log import ReportLog
-from database.reports import Question, Reports
+from database.reports import Reports
 from database.ticket_figures import OPENED, RESOLVED, RESPONDED, STEPS
 from database.tickets import TicketStore
 from domain.errors import InvalidError
 from domain.ids import TicketNumber
 from domain.period import Period, pieces_of
-from domain.report import Dimension, ReportFilter, Value
+from domain.report import Dimension, Question, ReportFilter, Value
 from domain.ticket import Status
 from domain.ticket_commands import AddReply, ChangeStatus
 from tests.database.figure_lives import Lives, OfficeTerms, office_calendar

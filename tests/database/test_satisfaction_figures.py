@@ -8,11 +8,11 @@ import pytest
 
 from database.pool import Pool
 from database.report_log import ReportLog
-from database.reports import Question, Reports
+from database.reports import Reports
 from database.satisfaction_figures import SATISFACTION_FIGURES
 from database.tickets import TicketStore
 from domain.period import IntervalKind, Period, pieces_of
-from domain.report import Dimension, ReportFilter
+from domain.report import Dimension, Question, ReportFilter
 from domain.ticket import Status, Ticket
 from domain.ticket_commands import ChangeStatus, RateTicket
 from tests.counted_kept import (

@@ -15,13 +15,13 @@ from database.pool import Pool
 from database.presence_spans import rebuild_presences
 from database.report_catalogue import REPORTS
 from database.report_log import ReportLog
-from database.reports import Question, Reports, Values
+from database.reports import Reports, Values
 from database.staff_figures import FAIRNESS, TIME_FIGURES
 from database.tickets import TicketStore
 from domain.errors import ForbiddenError, InvalidError
 from domain.ids import PersonId
 from domain.period import Period, pieces_of
-from domain.report import Dimension, ReportFilter, Spread
+from domain.report import Dimension, Question, ReportFilter, Spread
 from tests.counted_facts import counted_facts, counted_spans
 from tests.counted_staff import (
     Asked,

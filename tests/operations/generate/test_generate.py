@@ -11,14 +11,14 @@ from database.pool import open_pool
 from database.presence_spans import rebuild_presences
 from database.report_catalogue import REPORTS
 from database.report_log import ReportLog
-from database.reports import Question, Reports
+from database.reports import Reports
 from database.ticket_facts import facts_of
 from database.ticket_rows import SELECT, ticket_of
 from database.tickets import TicketStore
 from domain.ids import TicketNumber
 from domain.lifecycle import rebuild as rebuilt
 from domain.period import Period
-from domain.report import Dimension
+from domain.report import Dimension, Question
 from domain.sla_policy import Terms
 from domain.ticket_events import TICKET_EVENT
 from operations.generate.desk import OFFICE, POLICY, TEAMS, DeskError, MadeDesk
