@@ -36,6 +36,7 @@ from api import (
     privacy,
     public_keys,
     push_subscriptions,
+    report_mails,
     reports,
     second_factor,
     service_accounts,
@@ -117,6 +118,7 @@ from database.push_subscriptions import PushSubscriptionStore
 from database.queue_list import QueueList
 from database.refresh_tokens import RefreshTokenStore
 from database.report_log import ReportLog
+from database.report_mails import ReportMailStore
 from database.reports import Reports
 from database.retention import RetentionStore
 from database.rotas import RotaStore
@@ -229,6 +231,7 @@ async def build_desk(settings: Settings, providers: Iterable[ProviderSettings]) 
         sla_policies=SlaPolicyStore(pool),
         figures=SlaFigures(pool),
         reports=Reports(pool),
+        report_mails=ReportMailStore(pool),
         overviews=Overviews(Reports(pool), ReportLog(pool)),
         past=Past(pool, TicketStore(pool)),
         queue=QueueList(pool),
@@ -341,7 +344,7 @@ def create_app(settings: Settings) -> FastAPI:
         agents, hand_over, teams, sla_ledger, sla_calendars, sla_policies, sla_rollouts, sla_figures, shift_rotas,
         shift_time_off, shift_requests, shift_coverage, shift_feeds, shifts, workload, workload_plans,
         workload_predictions, audit, stream, codec, notifications, notification_preferences, push_subscriptions,
-        unsubscribe, webhooks, webhook_deliveries, reports, overview,
+        unsubscribe, webhooks, webhook_deliveries, reports, report_mails, overview,
     ):  # fmt: skip
         api.include_router(part.router)
     api.include_router(attachments.router)

@@ -170,6 +170,13 @@ PERMISSIONS = _table(
         report_satisfaction drill_down
         """,
     ),
+    (SUPERVISORS, Scope.REPORTS_READ, "list_report_mails get_report_mail list_report_mail_runs"),
+    (
+        SUPERVISORS,
+        Scope.REPORTS_WRITE,
+        "add_report_mail replace_report_mail delete_report_mail send_report_mail",
+    ),
+    (DESK, Scope.REPORTS_WRITE, "leave_report_mail"),
     (DESK, Scope.PEOPLE_READ, "list_organisations"),
     (ADMINS, Scope.AUDIT_READ, "list_audit_entries decode_payloads encode_payloads"),
     (ADMINS, Scope.PEOPLE_READ, "list_users export_person list_retention"),
