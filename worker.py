@@ -29,6 +29,7 @@ from activities.forecast_arithmetic import ForecastArithmetic
 from activities.forecasts import ForecastActivities
 from activities.messages import MessageActivities
 from activities.notifications import NotificationActivities
+from activities.report_mails import ReportMailActivities
 from activities.retention import RetentionActivities
 from activities.rotas import RotaActivities
 from activities.sla_rollouts import RolloutActivities
@@ -40,7 +41,16 @@ from api.webhook_payloads import WebhookPayloads
 from database.account_mails import AccountMailStore
 from database.agent_connections import AgentConnectionStore
 from database.agent_lives import AgentLifeStore
-from database.bell import BELL, DISPATCH_BELL, MAIL_BELL, NOTICE_BELL, START_BELL, WEBHOOK_BELL, Bell
+from database.bell import (
+    BELL,
+    DISPATCH_BELL,
+    MAIL_BELL,
+    NOTICE_BELL,
+    REPORT_MAIL_BELL,
+    START_BELL,
+    WEBHOOK_BELL,
+    Bell,
+)
 from database.daily_reports import DailyReports
 from database.dispatch import DispatchStore
 from database.erasure import ErasureStore
@@ -53,7 +63,9 @@ from database.overview_log import OverviewLog
 from database.plan_changes import PlanChangeLog
 from database.pool import Pool, open_pool
 from database.push_subscriptions import PushSubscriptionStore
+from database.report_letters import ReportLetters
 from database.report_log import ReportLog
+from database.report_mails import ReportMailStore
 from database.retention import RetentionStore
 from database.rotas import RotaStore
 from database.shifts import ShiftStore
@@ -70,6 +82,7 @@ from integrations.account_mail_texts import AccountMailWriter
 from integrations.mail_folder import MailFolder
 from integrations.notification_mail_texts import NotificationMailWriter
 from integrations.outgoing import Allowed
+from integrations.report_mail_texts import ReportMailWriter
 from integrations.signed_links import LinkMaker
 from integrations.smtp import SmtpSender, SmtpServer
 from integrations.unsubscribe_links import UnsubscribeLinks
@@ -99,6 +112,9 @@ from workflows.plan_relay import PlanRelay
 from workflows.presence_watch import PresenceWatch
 from workflows.recovery import Recovery
 from workflows.relay import StartRelay
+from workflows.report_mail import ReportMailWorkflow
+from workflows.report_mail_relay import ReportMailRelay
+from workflows.report_mail_schedules import ReportMailSchedules
 from workflows.retention import RetentionWorkflow
 from workflows.rotas import RotaWorkflow
 from workflows.schedules import ensure_schedules
@@ -139,9 +155,10 @@ def build_worker(
     mail: AccountMailActivities | None = None,
     messages: MessageActivities | None = None,
     report_zone: str = "UTC",
+    reports: ReportMailActivities | None = None,
 ) -> Worker:
     """The worker with everything it runs. With a build id its tickets are pinned to it until they continue as new.
-    Without `mail` and `messages` it sends none."""
+    Without `mail`, `messages` and `reports` it sends none."""
     tickets, terms, rollouts = TicketStore(pool), SlaTermsStore(pool), RolloutStore(pool)
     activities = TicketActivities(tickets, terms, StaffStore(pool, ShiftStore(pool)), rollouts)
     telling = TicketClient(client, TELLING_SECONDS, task_queue)
@@ -166,7 +183,7 @@ def build_worker(
         workflows=[
             *(TicketWorkflow, AgentWorkflow, DispatchWorkflow, AccountMailWorkflow, MessageWorkflow),
             *(RolloutWorkflow, ForecastWorkflow, RotaWorkflow, RetentionWorkflow, NotifierWorkflow, WebhookWorkflow),
-            DailyReportWorkflow,
+            *(DailyReportWorkflow, ReportMailWorkflow),
         ],
         activities=[
             *(activities.load_ticket, activities.record, activities.escalate),
@@ -178,6 +195,7 @@ def build_worker(
             notifications.decide_notifications,
             *(mail.steps if mail else ()),
             *(messages.steps if messages else ()),
+            *(reports.steps if reports else ()),
         ],
         interceptors=[Guard()],
         workflow_runner=runner or UnsandboxedWorkflowRunner(),
@@ -248,6 +266,12 @@ def messages(settings: Settings, pool: Pool) -> MessageActivities:
     )
 
 
+def report_mails(settings: Settings, pool: Pool) -> ReportMailActivities:
+    """What sends reports by mail."""
+    writer = ReportMailWriter(settings.public_base)
+    return ReportMailActivities(ReportMailStore(pool), ReportLetters(pool), writer, mail_sender(settings))
+
+
 async def connect_patiently(settings: Settings) -> Client:
     """Connect to the engine, waiting for it as long as it takes."""
     runtime = None
@@ -304,6 +328,10 @@ async def run(settings: Settings) -> None:
         facts.ring(heard)
 
     bells |= {NOTICE_BELL: notices.ring, BELL: ring_readers, WEBHOOK_BELL: hooks.call}
+    mailed = ReportMailRelay(
+        ReportMailStore(pool), ReportMailSchedules(client, settings.command_timeout_seconds)
+    )  # fmt: skip
+    bells[REPORT_MAIL_BELL] = mailed.ring
     bell = Bell(settings.database_dsn, bells)
     mail, sending = account_mails(settings, pool), messages(settings, pool)
     presence = presence_rules(settings)
@@ -317,12 +345,13 @@ async def run(settings: Settings) -> None:
         presence=presence,
         mail=mail,
         messages=sending,
+        reports=report_mails(settings, pool),
         report_zone=settings.report_zone,
     )
     async with pool, worker, calls:
         log.info("worker runs on %s", settings.temporal_target)
         plans = PlanRelay(PlanChangeLog(pool), agents)
-        beside = (relay, dispatching, mailing, notices, hooks, bell, recovery, watch, plans, facts)
+        beside = (relay, dispatching, mailing, notices, hooks, bell, recovery, watch, plans, facts, mailed)
         await asyncio.gather(*(part.run() for part in beside))
 
 

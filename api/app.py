@@ -38,6 +38,7 @@ from api import (
     privacy,
     public_keys,
     push_subscriptions,
+    report_mails,
     reports,
     second_factor,
     service_accounts,
@@ -120,6 +121,7 @@ from database.push_subscriptions import PushSubscriptionStore
 from database.queue_list import QueueList
 from database.refresh_tokens import RefreshTokenStore
 from database.report_log import ReportLog
+from database.report_mails import ReportMailStore
 from database.reports import Reports
 from database.retention import RetentionStore
 from database.rotas import RotaStore
@@ -232,6 +234,7 @@ async def build_desk(settings: Settings, providers: Iterable[ProviderSettings]) 
         sla_policies=SlaPolicyStore(pool),
         figures=SlaFigures(pool),
         reports=Reports(pool),
+        report_mails=ReportMailStore(pool),
         overviews=Overviews(Reports(pool), ReportLog(pool)),
         past=Past(pool, TicketStore(pool)),
         queue=QueueList(pool),
@@ -346,7 +349,7 @@ def create_app(settings: Settings) -> FastAPI:
         agents, hand_over, teams, sla_ledger, sla_calendars, sla_policies, sla_rollouts, sla_figures, shift_rotas,
         shift_time_off, shift_requests, shift_coverage, shift_feeds, shifts, workload, workload_plans,
         workload_predictions, audit, stream, codec, notifications, notification_preferences, push_subscriptions,
-        unsubscribe, webhooks, webhook_deliveries, daily_reports, reports, overview, forecast_report,
+        unsubscribe, webhooks, webhook_deliveries, daily_reports, reports, report_mails, overview, forecast_report,
     ):  # fmt: skip
         api.include_router(part.router)
     api.include_router(attachments.router)

@@ -43,6 +43,7 @@ from database.pool import Pool
 from database.push_subscriptions import PushSubscriptionStore
 from database.queue_list import QueueList
 from database.refresh_tokens import RefreshTokenStore
+from database.report_mails import ReportMailStore
 from database.reports import Reports
 from database.retention import RetentionStore
 from database.rotas import RotaStore
@@ -95,6 +96,7 @@ class Desk:
     sla_policies: SlaPolicyStore
     figures: SlaFigures
     reports: Reports
+    report_mails: ReportMailStore
     overviews: Overviews
     past: Past
     queue: QueueList

@@ -27,6 +27,9 @@ MessageId = NewType("MessageId", UUID)
 """Names a mail or a push, also to its receiver."""
 PushSubscriptionId = NewType("PushSubscriptionId", UUID)
 WebhookId = NewType("WebhookId", UUID)
+ReportMailId = NewType("ReportMailId", UUID)
+ReportMailRunId = NewType("ReportMailRunId", UUID)
+"""Names one sending of a report mail: the same at each attempt."""
 WebhookDeliveryId = NewType("WebhookDeliveryId", UUID)
 """Names one event's way to one webhook, also to its receiver: the same at each attempt, and when it is sent again."""
 

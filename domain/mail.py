@@ -13,6 +13,22 @@ class MailThread(NamedTuple):
     """The id of the mail to this receiver about this thing that came before."""
 
 
+class MailPicture(NamedTuple):
+    """A PNG picture that the HTML shows by `cid:<name>`."""
+
+    name: str
+    content: bytes
+
+
+class MailFile(NamedTuple):
+    """A file that comes with a mail."""
+
+    name: str
+    type: str
+    """As in `Content-Type`."""
+    content: bytes
+
+
 class Mail(NamedTuple):
     """A mail to one receiver, in plain text and HTML. Who it is from is the sender's affair."""
 
@@ -27,6 +43,8 @@ class Mail(NamedTuple):
     thread: MailThread | None = None
     unsubscribe: str | None = None
     """The address at which one click ends mails of this kind (RFC 8058); None: they cannot be ended."""
+    pictures: tuple[MailPicture, ...] = ()
+    files: tuple[MailFile, ...] = ()
 
 
 class MailOutcome(StrEnum):

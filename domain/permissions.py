@@ -170,7 +170,13 @@ PERMISSIONS = _table(
         report_satisfaction report_forecast list_daily_reports get_daily_report drill_down
         """,
     ),
-    (SUPERVISORS, Scope.REPORTS_WRITE, "make_daily_report"),
+    (SUPERVISORS, Scope.REPORTS_READ, "list_report_mails get_report_mail list_report_mail_runs"),
+    (
+        SUPERVISORS,
+        Scope.REPORTS_WRITE,
+        "make_daily_report add_report_mail replace_report_mail delete_report_mail send_report_mail",
+    ),
+    (DESK, Scope.REPORTS_WRITE, "leave_report_mail"),
     (DESK, Scope.PEOPLE_READ, "list_organisations"),
     (ADMINS, Scope.AUDIT_READ, "list_audit_entries decode_payloads encode_payloads"),
     (ADMINS, Scope.PEOPLE_READ, "list_users export_person list_retention"),

@@ -52,7 +52,24 @@ def mail_message(mail: Mail, sender: str, now: datetime) -> EmailMessage:
     message["X-Auto-Response-Suppress"] = "All"
     message.set_content(mail.text, cte=_encoding_of(mail.text))
     message.add_alternative(mail.html, subtype="html", cte=_encoding_of(mail.html))
+    _add_pictures(message, mail)
+    for file in mail.files:
+        main, _, sub = file.type.partition(";")[0].partition("/")
+        message.add_attachment(file.content, maintype=main, subtype=sub, filename=file.name)
     return message
+
+
+def _add_pictures(message: EmailMessage, mail: Mail) -> None:
+    """Beside the HTML alone (RFC 2387): who reads the text is shown no attachments that are none."""
+    if not mail.pictures:
+        return
+    html = message.get_body(("html",))
+    assert isinstance(html, EmailMessage)
+    for picture in mail.pictures:
+        html.add_related(
+            picture.content, "image", "png", cid=f"<{picture.name}>", disposition="inline",
+            filename=f"{picture.name}.png",
+        )  # fmt: skip
 
 
 def _in_its_place(mail: Mail, domain: str) -> Iterator[tuple[str, str]]:
