@@ -7,6 +7,7 @@ Every receiver is told what they may see themselves (`docs/report-mails.md`).
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Literal, NamedTuple, Self
 from uuid import UUID, uuid5
 
@@ -15,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from domain.business_calendar import Zone, time_zone
 from domain.errors import InvalidError
 from domain.ids import PersonId, ReportMailId, ReportMailRunId
-from domain.period import Period
+from domain.period import Period, offsets_of
 from domain.report import Dimension, Unit, Value
 from domain.report_table import Table
 from domain.ticket import Priority, Slug
@@ -23,6 +24,8 @@ from domain.ticket_facts import Channel
 
 MAX_RECIPIENTS = 50
 MAX_REPORT_MAILS = 500
+KNOWN_SINCE, KNOWN_UNTIL = datetime(2026, 1, 1, tzinfo=UTC), datetime(2056, 1, 1, tzinfo=UTC)
+"""How far changes of the clocks are looked ahead for."""
 ALWAYS_BY: Mapping[str, Dimension] = {"agents": Dimension.AGENT, "teams": Dimension.TEAM}
 """Reports that always have these groups."""
 _RUNS = UUID("8d0c5c39-0f60-4b38-9a25-0f6a5f0d5c11")
@@ -67,6 +70,37 @@ class Cadence(BaseModel):
         if (self.every == "month") != (self.day is not None):
             raise ValueError("a monthly mail, and no other, names its day")
         return self
+
+
+def is_due_on(cadence: Cadence, on: date) -> bool:
+    """Whether a mail is due on that date."""
+    if cadence.every == "week":
+        return on.weekday() in cadence.weekdays
+    if cadence.every == "month":
+        last = (on.replace(day=1) + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+        return on.day == min(cadence.day or 1, last.day)
+    return True
+
+
+def moments_instead(cadence: Cadence, zone: Zone) -> list[datetime]:
+    """What the clocks show instead on days on which they skip the time at which a mail is due: as much later as they
+    jump. Until KNOWN_UNTIL; the engine knows no such time and would leave the day out."""
+    moments = []
+    for on in _jumps(zone):
+        due = datetime(on.year, on.month, on.day, cadence.hour, cadence.minute, tzinfo=time_zone(zone))
+        shown = due.astimezone(UTC).astimezone(time_zone(zone))
+        if is_due_on(cadence, on) and shown.replace(tzinfo=None) != due.replace(tzinfo=None):
+            moments.append(shown)
+    return moments
+
+
+@lru_cache
+def _jumps(zone: Zone) -> list[date]:
+    """The dates on which the zone's clocks change."""
+    changes = offsets_of(Period(KNOWN_SINCE, KNOWN_UNTIL), zone)[1:]
+    around = [(change.since - timedelta(seconds=1)).astimezone(time_zone(zone)) for change in changes]
+    # A jump over midnight skips times of two dates.
+    return sorted({date for one in around for date in (one.date(), one.date() + timedelta(days=1))})
 
 
 class MailFilters(BaseModel):

@@ -25,7 +25,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from domain.ids import PersonId, ReportMailId, ReportMailRunId
-from domain.report_mail import MailDays, ReportMailPlan, days_of_month
+from domain.report_mail import MailDays, ReportMailPlan, days_of_month, moments_instead
 from workflows.client import TASK_QUEUE, EngineUnavailableError
 from workflows.report_mail import ReportMailStart, ReportMailWorkflow
 
@@ -150,7 +150,17 @@ def spec_of(plan: ReportMailPlan) -> ScheduleSpec:
         calendars = [ScheduleCalendarSpec(hour=hour, minute=minute, day_of_week=days)]
     else:
         calendars = [ScheduleCalendarSpec(hour=hour, minute=minute)]
-    return ScheduleSpec(calendars=calendars, time_zone_name=plan.zone)
+    instead = [
+        ScheduleCalendarSpec(
+            hour=[ScheduleRange(one.hour)],
+            minute=[ScheduleRange(one.minute)],
+            day_of_month=[ScheduleRange(one.day)],
+            month=[ScheduleRange(one.month)],
+            year=[ScheduleRange(one.year)],
+        )
+        for one in moments_instead(cadence, plan.zone)
+    ]
+    return ScheduleSpec(calendars=[*calendars, *instead], time_zone_name=plan.zone)
 
 
 def _calendar(days: MailDays, hour: Sequence[ScheduleRange], minute: Sequence[ScheduleRange]) -> ScheduleCalendarSpec:

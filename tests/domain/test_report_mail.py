@@ -17,6 +17,7 @@ from domain.report_mail import (
     check_groups,
     days_of_month,
     letter_id,
+    moments_instead,
     period_at,
     run_id,
 )
@@ -94,6 +95,26 @@ def test_each_month_is_due_once_on_the_day_or_its_last(day: int) -> None:
 def test_a_cadence_names_its_days_and_no_others(cadence: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Cadence.model_validate(cadence)
+
+
+@pytest.mark.parametrize(
+    ("cadence", "zone", "instead"),
+    [
+        ({"every": "day", "hour": 2, "minute": 30}, BERLIN, "2027-03-28T03:30+02:00"),
+        ({"every": "week", "weekdays": [6], "hour": 2}, BERLIN, "2027-03-28T03:00+02:00"),
+        ({"every": "week", "weekdays": [0], "hour": 2}, BERLIN, None),
+        ({"every": "month", "day": 28, "hour": 2}, BERLIN, "2027-03-28T03:00+02:00"),
+        ({"every": "day", "hour": 3}, BERLIN, None),
+        ({"every": "day", "hour": 2}, "UTC", None),
+        ({"every": "day", "hour": 0, "minute": 15}, "Africa/Cairo", "2027-04-30T01:15+03:00"),
+    ],
+)
+def test_a_time_that_the_clocks_skip_is_due_later_on_that_day(
+    cadence: dict[str, Any], zone: str, instead: str | None
+) -> None:
+    moments = [one for one in moments_instead(Cadence.model_validate(cadence), zone) if one.year == 2027]
+
+    assert moments == ([] if instead is None else [datetime.fromisoformat(instead)])
 
 
 def test_some_reports_always_have_their_groups() -> None:

@@ -10,7 +10,9 @@ from uuid import uuid4
 
 import openpyxl
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from PIL import Image
+from temporalio.api.workflowservice.v1 import ListScheduleMatchingTimesRequest
 from temporalio.client import Client, RPCError, ScheduleDescription
 
 from activities.report_mails import ReportMailActivities
@@ -246,6 +248,28 @@ async def test_a_month_without_the_day_is_due_on_its_last(engine: Client, pool: 
     moments = made.info.next_action_times
     assert len({(one.year, one.month) for one in moments}) == len(moments) > 5
     assert all(one.day >= 28 for one in moments)
+
+
+@pytest.mark.parametrize(
+    ("month", "hours"),
+    [(3, ["26 01:30", "27 01:30", "28 01:30", "29 00:30"]), (10, ["29 00:30", "30 00:30", "31 01:30"])],
+)
+async def test_it_is_due_once_a_day_when_the_clocks_change(
+    engine: Client, pool: Pool, month: int, hours: list[str]
+) -> None:
+    """Half past two in Berlin: it was skipped on 28 March, and shown twice on 31 October."""
+    since, until = Timestamp(), Timestamp()
+    since.FromDatetime(datetime(2027, month, int(hours[0][:2]), tzinfo=UTC))
+    until.FromDatetime(datetime(2027, month, int(hours[-1][:2]), 23, tzinfo=UTC))
+    async with mailing(engine, pool, 1) as reports:
+        mail = await reports.add(ADMIN, cadence=Cadence(every="day", hour=2, minute=30))
+        await reports.relay.look()
+        due = await engine.workflow_service.list_schedule_matching_times(
+            ListScheduleMatchingTimesRequest(
+                namespace=engine.namespace, schedule_id=schedule_id(mail.id), start_time=since, end_time=until
+            )
+        )
+    assert [f"{one.ToDatetime():%d %H:%M}" for one in due.start_time] == hours
 
 
 class EngineAway(ReportMailSchedules):
