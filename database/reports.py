@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
+from database.known_references import check_known
 from database.pool import PATIENT_SECONDS, Connection, Pool
 from database.report_figure import Figure, Population
 from database.report_statements import all_rows_statement, figures_statement, knows, page_statement
 from domain.access import TicketScope
-from domain.errors import ForbiddenError, InvalidError, UnknownReferenceError
+from domain.errors import ForbiddenError, InvalidError
 from domain.ids import TicketNumber
 from domain.period import Period, Piece, period_before
 from domain.report import Dimension, Question, ReportFilter, Spread, Unit, Value
@@ -37,14 +38,6 @@ _NAMES: dict[Dimension, str] = {
     Dimension.HOUR_OF_WEEK: "select n::text, n::text from generate_series(0, 167) n where n::text = any($1) order by n",
 }
 """The names of groups, in the order in which groups are given."""
-_UNKNOWN = """
-select 'team' as kind, one from unnest($1::text[]) one where not exists (select from teams where slug = one)
-union all
-select 'category', one from unnest($2::text[]) one where not exists (select from categories where slug = one)
-union all
-select 'agent', one::text from unnest($3::uuid[]) one where not exists (select from people where id = one)
-limit 1
-"""
 
 
 Values = Mapping[str, Value]
@@ -114,9 +107,7 @@ class Reports:
 
     async def check_known(self, wanted: ReportFilter) -> None:
         """Raises UnknownReferenceError for a team, category or person that does not exist."""
-        row = await self._pool.fetchrow(_UNKNOWN, list(wanted.team), list(wanted.category), list(wanted.agent))
-        if row is not None:
-            raise UnknownReferenceError(f"There is no {row['kind']} {row['one']}.")
+        await check_known(self._pool, wanted.team, wanted.category, wanted.agent)
 
     async def ask(self, figures: Sequence[Figure], question: Question) -> Answer:
         """The figures of a period."""

@@ -14,8 +14,8 @@ from typing import Any, Literal, NamedTuple
 
 import asyncpg
 
+from database.known_references import check_known
 from database.pool import PATIENT_SECONDS, Connection, Pool
-from domain.errors import UnknownReferenceError
 from domain.ids import PersonId
 from domain.period import Period, Piece
 from domain.sla_clock import TARGETS, Audience, Target
@@ -224,16 +224,6 @@ from (
 """
 
 
-_UNKNOWN = """
-select 'team' as kind, one from unnest($1::text[]) one where not exists (select from teams where slug = one)
-union all
-select 'category', one from unnest($2::text[]) one where not exists (select from categories where slug = one)
-union all
-select 'agent', one::text from unnest($3::uuid[]) one where not exists (select from people where id = one)
-limit 1
-"""
-
-
 class SlaFigures:
     """Reads figures. Every answer is of one snapshot: whole and groups agree."""
 
@@ -242,9 +232,7 @@ class SlaFigures:
 
     async def check_known(self, wanted: ClockFilter) -> None:
         """Raises UnknownReferenceError for a team, category or person that does not exist."""
-        row = await self._pool.fetchrow(_UNKNOWN, list(wanted.team), list(wanted.category), list(wanted.agent))
-        if row is not None:
-            raise UnknownReferenceError(f"There is no {row['kind']} {row['one']}.")
+        await check_known(self._pool, wanted.team, wanted.category, wanted.agent)
 
     async def metrics(self, period: Period, wanted: ClockFilter, group_by: GroupBy | None, now: datetime) -> Metrics:
         """The figures of a period as of `now`."""
