@@ -5,11 +5,13 @@ from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
 
+from database.overview import Overviews
 from database.past import SPANS_AT, Past
 from database.pool import Pool
 from database.report_catalogue import FIGURES, REPORTS
 from database.report_figure import Figure as ReportFigure
-from database.report_figure import count
+from database.report_figure import Population, count
+from database.report_log import ReportLog
 from database.reports import Reports
 from database.tickets import TicketStore
 from domain.period import Period, pieces_of
@@ -20,6 +22,7 @@ from operations.replay.figures import percentile
 
 RUNS = 20
 PATIENCE_SECONDS = 300
+DAY = timedelta(days=1)
 DAYS = timedelta(days=90)
 ZONE = "Europe/Berlin"
 GROUPS = (None, Dimension.TEAM, Dimension.AGENT, Dimension.HOUR_OF_WEEK)
@@ -55,8 +58,7 @@ def _questions(pool: Pool) -> Iterator[tuple[str, Asked, Asked]]:
     now = datetime.now(UTC)
 
     def counted(figures: tuple[ReportFigure, ...]) -> Asked:
-        populations = {one.population.name: one.population for one in figures}
-        least = [count(name, population, "") for name, population in populations.items()]
+        least = [count(name, population, "") for name, population in _populations(figures).items()]
         return lambda period: reports.ask(least, Question(period, now))
 
     def asked(figures: tuple[ReportFigure, ...], group_by: Dimension | None) -> Asked:
@@ -65,6 +67,15 @@ def _questions(pool: Pool) -> Iterator[tuple[str, Asked, Asked]]:
             Question(period, now, group_by=group_by, pieces=pieces_of(period, "day", ZONE), zone=ZONE),
         )
 
+    overviews, figures_of_overview = Overviews(reports, ReportLog(pool)), REPORTS["overview"]
+    yield (
+        "overview of a day beside the one before",
+        lambda period: overviews.read(Question(Period(period.since, period.since + DAY), now, compare=True)),
+        lambda period: reports.ask(
+            [count(name, one, "") for name, one in _populations(figures_of_overview).items()],
+            Question(Period(period.since, period.since + DAY), now),
+        ),
+    )
     for name, figures in REPORTS.items():
         for group_by in GROUPS:
             if group_by is None or any(one.population.knows(group_by) for one in figures):
@@ -81,6 +92,10 @@ def _questions(pool: Pool) -> Iterator[tuple[str, Asked, Asked]]:
         lambda period: past.queue_at(period.since),
         lambda period: pool.fetchval(_STOOD_THEN, period.since, timeout=PATIENCE_SECONDS),
     )
+
+
+def _populations(figures: tuple[ReportFigure, ...]) -> dict[str, Population]:
+    return {one.population.name: one.population for one in figures}
 
 
 async def _seconds(ask: Asked, periods: list[Period]) -> list[float]:
