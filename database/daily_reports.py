@@ -33,10 +33,6 @@ class KeptDay(NamedTuple):
     """How many figures the last edition told otherwise."""
 
 
-class FactsBehindError(RuntimeError):
-    """Facts have not come as far as a report asks for: try again in a moment."""
-
-
 class DailyReports:
     """Makes, keeps and reads them."""
 
@@ -51,9 +47,7 @@ class DailyReports:
         Raises FactsBehindError while facts are behind, InvalidError for a day that is not over.
         """
         period = period_of_day(day, zone, now)
-        standing = await self._log.standing()
-        if standing.is_rebuilding or standing.behind_seconds > (now - period.until).total_seconds():
-            raise FactsBehindError(f"facts are {standing.behind_seconds:.0f} s behind")
+        await self._log.check_reached(period.until, now)
         question = Question(period, now, group_by=Dimension.TEAM, zone=zone, as_of=period.until)
         reports: dict[str, DayFigures] = {}
         async with self._reports.snapshot() as connection:

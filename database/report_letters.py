@@ -8,6 +8,7 @@ from database.people import PeopleStore, PersonRecord
 from database.pool import Pool
 from database.report_catalogue import REPORTS
 from database.report_figure import Figure
+from database.report_log import ReportLog
 from database.report_mails import ReportMailRecord, ReportMailStore
 from database.report_tables import answer_tables, flat_table, title_of
 from database.reports import Answer, Reports, Values
@@ -31,11 +32,15 @@ class ReportLetters:
         self._people = PeopleStore(pool)
         self._mails = ReportMailStore(pool)
         self._reports = Reports(pool)
+        self._log = ReportLog(pool)
 
     async def read(
         self, mail: ReportMailId, run: ReportMailRunId, person: PersonId, at: datetime
     ) -> ReportLetter | LetterOutcome:
-        """The letter of a run that was due at that moment; or why there is none: it was sent, say."""
+        """The letter of a run that was due at that moment; or why there is none: it was sent, say.
+
+        Raises FactsBehindError until facts have come past the end of its period.
+        """
         known = await self._pool.fetchval(
             "select outcome from report_mail_letters where run_id = $1 and person_id = $2", run, person
         )
@@ -50,7 +55,9 @@ class ReportLetters:
         if wanted is None:
             return LetterOutcome.NO_RIGHTS
         figures = REPORTS[record.plan.report]
-        answer = await self._reports.ask(figures, _question(record, wanted, at))
+        question = _question(record, wanted, at)
+        await self._log.check_reached(question.period.until, question.now)
+        answer = await self._reports.ask(figures, question)
         return _letter(record, receiver, letter_id(run, person), figures, answer)
 
 

@@ -15,6 +15,7 @@ whole while it runs. It takes place after the tables were made, when the log beg
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 import asyncpg
@@ -92,6 +93,10 @@ class ReportStanding(NamedTuple):
     """The age of the oldest event that is not folded yet; 0 when all are."""
 
 
+class FactsBehindError(RuntimeError):
+    """Facts have not come as far as somebody needs them: try again in a moment."""
+
+
 class _Fold(NamedTuple):
     """What a batch came to."""
 
@@ -137,6 +142,14 @@ class ReportLog:
         """How far it has come."""
         rebuilt_to = await self._pool.fetchval("select rebuilt_to from report_cursor")
         return ReportStanding(rebuilt_to is not None, rebuilt_to, await self._pool.fetchval(_AGE))
+
+    async def check_reached(self, moment: datetime, now: datetime) -> None:
+        """Raises FactsBehindError until all that was recorded up to a past moment is folded."""
+        standing = await self.standing()
+        if standing.is_rebuilding or standing.behind_seconds > (now - moment).total_seconds():
+            raise FactsBehindError(
+                "facts are made anew" if standing.is_rebuilding else f"facts are {standing.behind_seconds:.0f} s behind"
+            )
 
     async def _follow(self, connection: Connection, cursor: asyncpg.Record, limit: int) -> int:
         """Fold what comes after the cursor."""

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from database.daily_reports import DailyReports, FactsBehindError
+from database.daily_reports import DailyReports
 from database.pool import Pool
-from database.report_log import ReportLog
+from database.report_log import FactsBehindError, ReportLog
 from database.tickets import TicketStore
 from domain.errors import InvalidError
 from domain.ticket import Status

@@ -8,6 +8,7 @@ import pytest
 from database.pool import Pool
 from database.report_catalogue import REPORTS
 from database.report_letters import ReportLetters
+from database.report_log import FactsBehindError, ReportLog
 from database.report_mails import ReportMailStore
 from domain.report import Dimension
 from domain.report_mail import Cadence, LetterOutcome, MailFilters, PeriodKind, ReportLetter, ReportMailPlan, run_id
@@ -62,3 +63,18 @@ async def test_who_has_a_letter_or_left_is_told_nothing(pool: Pool) -> None:
 
     assert await letters.read(mail.id, run, ADMIN, NOW) is LetterOutcome.SENT
     assert await letters.read(mail.id, run, AGENT, NOW) is LetterOutcome.LEFT
+
+
+async def test_no_letter_is_written_before_its_figures_are_there(pool: Pool) -> None:
+    mails, letters = ReportMailStore(pool), ReportLetters(pool)
+    plan = ReportMailPlan(report="tickets", period=PeriodKind.YESTERDAY, cadence=DAILY)
+    mail = await mails.add(plan, [ADMIN], author(SUPERVISOR))
+    log = ReportLog(pool)
+
+    await log.rebuild()
+    with pytest.raises(FactsBehindError):
+        await letters.read(mail.id, run_id(mail.id, "one"), ADMIN, NOW)
+    while await log.catch_up():
+        pass
+
+    assert isinstance(await letters.read(mail.id, run_id(mail.id, "one"), ADMIN, NOW), ReportLetter)

@@ -77,6 +77,8 @@ async def mailing(client: Client, pool: Pool, port: int) -> AsyncIterator[Report
     writer = ReportMailWriter("https://desk.example.com")
     reports = ReportMailActivities(ReportMailStore(pool), ReportLetters(pool), writer, sender)
     desk = ReportMailDesk(client, pool, queue)
+    while await ReportLog(pool).catch_up():  # no letter is written before its figures are there
+        pass
     async with build_worker(client, pool, task_queue=queue, runner=sandbox(), reports=reports):
         try:
             yield desk
