@@ -110,7 +110,7 @@ def _days(period: Period, zone: Zone) -> str:
 
 
 def _line(line: FigureLine) -> ShownLine:
-    written = "" if line.change is None else f"{line.change:+.0%}"
+    written = "" if line.change is None else f"{round(line.change, 2) + 0.0:+.0%}".replace("+0%", "0%")
     title = f"{line.title} (median)" if isinstance(line.value, Spread) else line.title
     return ShownLine(title, spoken(line.value, line.unit), spoken(line.previous, line.unit), written)
 
