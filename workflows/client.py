@@ -21,7 +21,7 @@ from temporalio.client import (
 )
 from temporalio.common import QueryRejectCondition, WorkflowIDConflictPolicy
 from temporalio.converter import PayloadCodec
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.runtime import Runtime
 from temporalio.service import GrpcCompression, RetryConfig, TLSConfig
 
@@ -298,6 +298,8 @@ async def answered(client: Client, sent: Awaitable[Receipt], id: CommandId, fing
         if await is_available(client):
             raise CommandPendingError(id) from error
         raise EngineUnavailableError("The engine does not answer.") from error
+    except WorkflowAlreadyStartedError as error:  # the engine went away in the middle and took a repetition for another
+        raise EngineUnavailableError("The engine lost track of the command; it may come again.") from error
     except (RPCError, RuntimeError) as error:  # the latter from a lazy client that never connected
         raise EngineUnavailableError(str(error)) from error
     if receipt.fingerprint != fingerprint:

@@ -1,12 +1,15 @@
 """What every system test begins with: a folder, quiet ports, and the folder's removal when nothing uses it any more."""
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.system.processes import RunningStack, choices_in
+
+MOST_LINES = 200
+"""Of a fault: the web framework alone has a hundred."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,3 +42,14 @@ async def stack(choices: dict[str, str], data_dir: Path) -> AsyncIterator[Runnin
     stack = RunningStack(choices, data_dir)
     yield stack
     await stack.kill_everything()
+    for line in faults_told(data_dir / "data" / "logs"):
+        print(line)  # noqa: T201  shown when the test failed
+
+
+def faults_told(logs: Path) -> Iterator[str]:
+    """What parts wrote of faults that they did not expect."""
+    for log in sorted(logs.glob("*.log*")):
+        lines = log.read_text(errors="replace").splitlines()
+        for place, line in enumerate(lines):
+            if line.startswith("Traceback") or '"exc_info"' in line or " ERROR " in line:
+                yield from (f"{log.name}: {one}" for one in lines[place : place + MOST_LINES])
