@@ -32,6 +32,7 @@ from domain.ticket import Slug, Ticket
 from domain.ticket_commands import CommandEnvelope, Receipt
 from workflows.daily_report import DailyReportStart, DailyReportWorkflow
 from workflows.forecast import ForecastStart, ForecastWorkflow
+from workflows.guard import INTERNAL_ERROR
 from workflows.payloads import data_converter
 from workflows.search_attributes import SEARCH_ATTRIBUTES, search_attributes
 from workflows.sla_rollout import RolloutStart, RolloutWorkflow
@@ -282,6 +283,12 @@ def has_outlived_its_run(failure: WorkflowUpdateFailedError) -> bool:
     return isinstance(failure.cause, ApplicationError) and failure.cause.type == "AcceptedUpdateCompletedWorkflow"
 
 
+def is_fault_of_ours(failure: WorkflowUpdateFailedError) -> bool:
+    """Whether the workflow's own code failed, and would fail again. What else is no refusal is the engine's: it went
+    away in the middle, say, and gave the command up when it was back."""
+    return isinstance(failure.cause, ApplicationError) and failure.cause.type == INTERNAL_ERROR
+
+
 async def answered(client: Client, sent: Awaitable[Receipt], id: CommandId, fingerprint: str) -> Receipt:
     """The receipt of a command that was sent.
 
@@ -293,7 +300,11 @@ async def answered(client: Client, sent: Awaitable[Receipt], id: CommandId, fing
     except WorkflowUpdateFailedError as failure:
         if has_outlived_its_run(failure):
             raise EngineUnavailableError("The workflow began anew meanwhile; the command may come again.") from failure
-        raise refusal_of(failure.cause) or failure from failure
+        refusal = refusal_of(failure.cause)
+        if refusal is None and not is_fault_of_ours(failure):
+            log.warning("command %s failed in the engine: %r", id, failure.cause)
+            raise EngineUnavailableError("The engine lost the command; it may come again.") from failure
+        raise refusal or failure from failure
     except WorkflowUpdateRPCTimeoutOrCancelledError as error:
         if await is_available(client):
             raise CommandPendingError(id) from error

@@ -12,6 +12,7 @@ from domain.ids import CommandId
 from domain.ticket_commands import Receipt
 from tests.workflows.engine_desk import EngineDesk
 from workflows.client import EngineUnavailableError, answered
+from workflows.guard import INTERNAL_ERROR
 
 COMMAND = CommandId(uuid4())
 
@@ -33,4 +34,9 @@ async def test_a_refusal_is_a_refusal_and_a_fault_a_fault(desk: EngineDesk) -> N
     with pytest.raises(TicketClosedError):
         await told(desk.client, ApplicationError("It is closed.", type="ticket_closed"))
     with pytest.raises(WorkflowUpdateFailedError):
-        await told(desk.client, ApplicationError("a fault", type="KeyError"))
+        await told(desk.client, ApplicationError("KeyError in the ticket's workflow", type=INTERNAL_ERROR))
+
+
+async def test_what_the_engine_gave_up_by_itself_may_come_again(desk: EngineDesk) -> None:
+    with pytest.raises(EngineUnavailableError):
+        await told(desk.client, ApplicationError("given up", type="OfTheEngine"))
