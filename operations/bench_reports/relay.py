@@ -1,4 +1,5 @@
-"""`python -m operations.bench_reports.relay URL`: follows the event log as the worker does, in a process of its own."""
+"""`python -m operations.bench_reports.relay URL [listen]`: follows the event log as the worker does, in a process of
+its own; or only listens to the bell, as a worker does in any case."""
 
 import asyncio
 import sys
@@ -12,11 +13,15 @@ from database.pool import open_pool
 from database.report_log import ReportLog
 
 
-async def _run(dsn: str) -> None:
+async def _follow(dsn: str) -> None:
     async with await open_pool(dsn, 2) as pool:
         relay = FactsRelay(ReportLog(pool), OverviewLog(pool))
         await asyncio.gather(relay.run(), Bell(dsn, {BELL: relay.ring}).run())
 
 
+async def _listen(dsn: str) -> None:
+    await Bell(dsn, {BELL: lambda _: None}).run()
+
+
 if __name__ == "__main__":
-    uvloop.run(_run(sys.argv[1]))
+    uvloop.run((_listen if sys.argv[2:] else _follow)(sys.argv[1]))

@@ -1,15 +1,15 @@
 """What it costs those who write tickets that somebody follows the log, and how soon what they wrote is folded."""
 
 import asyncio
+import contextlib
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import NamedTuple, cast
 
-from database.bell import BELL, Bell
 from database.pool import Pool
 from database.report_log import ReportLog
 from database.ticket_rows import NewWording
@@ -34,6 +34,11 @@ ROUNDS = 5
 CHANGES = ((Status.OPEN, 1), (Status.PENDING, 2), (Status.OPEN, 3), (Status.RESOLVED, 4))
 """What follows each opening; every other one with a reply."""
 WRITES_A_TICKET = 1 + len(CHANGES) + len(CHANGES) // 2
+
+
+START_SECONDS = 1.0
+"""After which a process beside the writes surely listens."""
+Load = Callable[[list[float]], Awaitable[Sample]]
 
 
 class Writer:
@@ -98,7 +103,7 @@ async def measure_writes(dsn: str, pool: Pool, lives: int) -> list[Figure]:
     """
     requester = await pool.fetchval("select id from people where role = 'requester' limit 1")
     agent = await pool.fetchval("select id from people where role = 'agent' limit 1")
-    reports, chance, late = ReportLog(pool), Random("writes"), list[float]()
+    reports, chance, late = ReportLog(pool), Random(), list[float]()
     busy, most = _Told([], []), _Told([], [])
 
     async def paced(seconds: list[float]) -> Sample:
@@ -113,29 +118,28 @@ async def measure_writes(dsn: str, pool: Pool, lives: int) -> list[Figure]:
         seconds += writer.seconds
         return sample
 
-    async def followed(load: Callable[[list[float]], Awaitable[Sample]], seconds: list[float]) -> Sample:
-        with tempfile.TemporaryDirectory() as folder:
-            async with child("operations.bench_reports.relay", [dsn], Path(folder) / "relay.log"):
-                await _caught_up(reports)
-                watching = asyncio.create_task(_watch(reports, late))
-                sample = await load(seconds)
-                watching.cancel()
-                await _caught_up(reports)
+    async def unfollowed(load: Load, seconds: list[float]) -> Sample:
+        async with _beside(dsn, "listen"):
+            return await load(seconds)
+
+    async def followed(load: Load, seconds: list[float]) -> Sample:
+        async with _beside(dsn):
+            await _caught_up(reports)
+            watching = asyncio.create_task(_watch(reports, late))
+            sample = await load(seconds)
+            watching.cancel()
+            await _caught_up(reports)
         return sample
 
-    listening = asyncio.create_task(Bell(dsn, {BELL: lambda _: None}).run())  # as an API process does in any case
-    try:
-        _, _, alone, with_follower = await in_turns(
-            [
-                lambda: paced(busy.alone),
-                lambda: followed(paced, busy.followed),
-                lambda: as_fast_as_can_be(most.alone),
-                lambda: followed(as_fast_as_can_be, most.followed),
-            ],
-            rounds=ROUNDS,
-        )
-    finally:
-        listening.cancel()
+    _, _, alone, with_follower = await in_turns(
+        [
+            lambda: unfollowed(paced, busy.alone),
+            lambda: followed(paced, busy.followed),
+            lambda: unfollowed(as_fast_as_can_be, most.alone),
+            lambda: followed(as_fast_as_can_be, most.followed),
+        ],
+        rounds=ROUNDS,
+    )
     floor = Floor("nobody follows", alone.per_second * WRITES_A_TICKET)
     return [
         *busy.figures(f"writes, {LIVES_A_SECOND * WRITES_A_TICKET} a second"),
@@ -143,6 +147,15 @@ async def measure_writes(dsn: str, pool: Pool, lives: int) -> list[Figure]:
         *most.figures("writes, as many as can be"),
         *(Figure("facts behind the log", f"s p{share}", percentile(late, share / 100)) for share in (50, 99) if late),
     ]
+
+
+@contextlib.asynccontextmanager
+async def _beside(dsn: str, *role: str) -> AsyncIterator[None]:
+    """A process of its own that follows the log, or only listens."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with child("operations.bench_reports.relay", [dsn, *role], Path(folder) / "relay.log"):
+            await asyncio.sleep(START_SECONDS)
+            yield
 
 
 async def _paced(call: Callable[[], Awaitable[object]], count: int) -> Sample:

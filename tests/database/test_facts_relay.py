@@ -6,21 +6,24 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from database import facts_relay
 from database.bell import BELL, Bell
 from database.facts_relay import FactsRelay
 from database.overview_log import OverviewLog
 from database.pool import Pool
-from database.report_log import ReportLog
+from database.report_log import BATCH, ReportLog, ReportStanding
 from database.tickets import TicketStore
 from tests.database.storing import stored_ticket
 
 
 class FaultyFigures:
-    """Fails at first; then has so much to do, a portion at a time."""
+    """Fails at first; then has so many portions of events to fold, one a look."""
 
-    def __init__(self, faults: int, portions: int) -> None:
+    def __init__(self, faults: int = 0, portions: int = 0, portion: int = 1, *, is_rebuilding: bool = False) -> None:
         self.faults = faults
         self.portions = portions
+        self.portion = portion
+        self.is_rebuilding = is_rebuilding
         self.looks = 0
 
     async def catch_up(self) -> int:
@@ -28,8 +31,13 @@ class FaultyFigures:
         if self.faults:
             self.faults -= 1
             raise OSError("the database is away")
-        self.portions -= self.portions > 0
-        return self.portions
+        if not self.portions:
+            return 0
+        self.portions -= 1
+        return self.portion
+
+    async def standing(self) -> ReportStanding:
+        return ReportStanding(self.is_rebuilding, None, 0.0)
 
 
 class SilentOverview:
@@ -66,6 +74,36 @@ async def test_a_fault_is_told_and_tried_again(caplog: pytest.LogCaptureFixture)
         await until(is_done)
 
     assert caplog.text.count("the database is away") == 2
+
+
+@pytest.mark.parametrize(("portion", "is_rebuilding"), [(BATCH, False), (1, True)])
+async def test_it_goes_on_at_once_while_there_is_much(
+    portion: int, is_rebuilding: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facts_relay, "SHORTEST_PAUSE_SECONDS", 1000.0)
+    figures = FaultyFigures(portions=5, portion=portion, is_rebuilding=is_rebuilding)
+
+    async def is_done() -> bool:
+        return figures.portions == 0
+
+    async with running(FactsRelay(figures, SilentOverview())):
+        await until(is_done)
+
+
+async def test_it_waits_for_more_events_where_there_were_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facts_relay, "SHORTEST_PAUSE_SECONDS", 1000.0)
+    figures = FaultyFigures(portions=5, portion=1)
+    told = asyncio.Event()
+
+    class Overview:
+        async def tell(self) -> int:
+            told.set()
+            return 0
+
+    async with running(FactsRelay(figures, Overview())):
+        async with asyncio.timeout(20):
+            await told.wait()
+        assert figures.looks == 1
 
 
 async def test_what_a_ticket_does_is_in_the_facts_soon(pool: Pool, store: TicketStore, desk_dsn: str) -> None:
