@@ -85,7 +85,7 @@ from integrations.outgoing import Allowed
 from integrations.report_mail_texts import ReportMailWriter
 from integrations.signed_links import LinkMaker
 from integrations.smtp import SmtpSender, SmtpServer
-from integrations.unsubscribe_links import UnsubscribeLinks
+from integrations.unsubscribe_links import ReportMailLinks, UnsubscribeLinks
 from integrations.vapid_key import load_or_make_vapid_key
 from integrations.web_push import WebPushSender
 from integrations.webhook_secrets import WebhookSecrets
@@ -268,7 +268,8 @@ def messages(settings: Settings, pool: Pool) -> MessageActivities:
 
 def report_mails(settings: Settings, pool: Pool) -> ReportMailActivities:
     """What sends reports by mail."""
-    writer = ReportMailWriter(settings.public_base)
+    links = ReportMailLinks(KeyRing(settings.token_key_path).current, settings.public_base)
+    writer = ReportMailWriter(links, settings.public_base)
     return ReportMailActivities(ReportMailStore(pool), ReportLetters(pool), writer, mail_sender(settings))
 
 

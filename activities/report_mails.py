@@ -6,7 +6,7 @@ Histories hold ids and outcomes alone: no figure, no name, no address.
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -42,7 +42,7 @@ class Letters(Protocol):
 class ReportMailWriter(Protocol):
     """What a mail says. Takes its time."""
 
-    def write(self, letter: ReportLetter) -> Mail: ...
+    def write(self, letter: ReportLetter, now: datetime) -> Mail: ...
 
 
 class ReportRun(BaseModel):
@@ -93,7 +93,7 @@ class ReportMailActivities:
         if isinstance(letter, LetterOutcome):
             return letter
         try:
-            await self._sender.send(await asyncio.to_thread(self._writer.write, letter))
+            await self._sender.send(await asyncio.to_thread(self._writer.write, letter, datetime.now(UTC)))
         except MailRefusedError as error:
             log.warning("a letter of report run %s was refused: %s", run.run, error.reason)
             return LetterOutcome.REFUSED

@@ -39,6 +39,7 @@ from api import (
     public_keys,
     push_subscriptions,
     report_mails,
+    report_unsubscribe,
     reports,
     second_factor,
     service_accounts,
@@ -350,6 +351,7 @@ def create_app(settings: Settings) -> FastAPI:
         shift_time_off, shift_requests, shift_coverage, shift_feeds, shifts, workload, workload_plans,
         workload_predictions, audit, stream, codec, notifications, notification_preferences, push_subscriptions,
         unsubscribe, webhooks, webhook_deliveries, daily_reports, reports, report_mails, overview, forecast_report,
+        report_unsubscribe,
     ):  # fmt: skip
         api.include_router(part.router)
     api.include_router(attachments.router)

@@ -23,12 +23,23 @@ class ReportMailBody(ReportMailPlan):
         return ReportMailPlan.model_validate({name: getattr(self, name) for name in ReportMailPlan.model_fields})
 
 
+class ReportMailLeaverOut(BaseModel):
+    """Who got it and left."""
+
+    person_id: PersonId
+    left_at: datetime
+
+
 class ReportMailOut(ReportMailPlan):
     """A report that is sent by mail. `revision` is its ETag."""
 
     id: ReportMailId
     owner_id: PersonId
     recipients: list[PersonId]
+    leavers: list[ReportMailLeaverOut] = Field(
+        description="Who got it and said that they do not want it any more: to name them among the receivers brings "
+        "nobody of them back, only they themselves do."
+    )
     is_active: bool
     revision: int
     created_at: datetime
@@ -75,6 +86,7 @@ def report_mail_out(record: ReportMailRecord) -> ReportMailOut:
         id=record.id,
         owner_id=record.owner,
         recipients=list(record.recipients),
+        leavers=[ReportMailLeaverOut(person_id=one.person, left_at=one.left_at) for one in record.leavers],
         is_active=record.is_active,
         revision=record.revision,
         created_at=record.created_at,

@@ -55,7 +55,8 @@ async def get_report_mail(id: MailPath, desk: InDesk, reader: AsReader, response
 async def replace_report_mail(
     id: MailPath, body: ReportMailBody, desk: InDesk, author: AsAuthor, expected: Expected, response: Response
 ) -> ReportMailOut:
-    """Change it as a whole; for supervisors. Its owner stays; not active, it is sent only when somebody asks."""
+    """Change it as a whole; for supervisors. Its owner stays; not active, it is sent only when somebody asks. Who left
+    stays off it, named or not: see `leavers` of the answer."""
     plan = await _checked(desk, body)
     recipients = list(dict.fromkeys(body.recipients))
     changed = await desk.report_mails.replace(
@@ -87,8 +88,14 @@ async def list_report_mail_runs(
 
 @router.post("/{id}/leave", status_code=status.HTTP_204_NO_CONTENT)
 async def leave_report_mail(id: MailPath, desk: InDesk, reader: AsReader, author: AsAuthor) -> None:
-    """Get it no more: for whoever gets it."""
+    """Get it no more: for whoever gets it. Nobody but they themselves brings them back."""
     await desk.report_mails.leave(ReportMailId(id), reader.id, author)
+
+
+@router.post("/{id}/return", status_code=status.HTTP_204_NO_CONTENT)
+async def return_to_report_mail(id: MailPath, desk: InDesk, reader: AsReader, author: AsAuthor) -> None:
+    """Get it again: for whoever left it."""
+    await desk.report_mails.come_back(ReportMailId(id), reader.id, author)
 
 
 async def _checked(desk: Desk, body: ReportMailBody) -> ReportMailPlan:

@@ -60,6 +60,7 @@ PERSONAL: tuple[PersonalTable, ...] = (
     PersonalTable("messages", ("person_id",), "deleted"),
     PersonalTable("report_mails", ("owner_id",), "deleted"),
     PersonalTable("report_mail_recipients", ("person_id",), "deleted"),
+    PersonalTable("report_mail_leavers", ("person_id",), "deleted"),
     PersonalTable("report_mail_letters", ("person_id",), "deleted"),
     PersonalTable("push_subscriptions", ("person_id",), "deleted", secret=frozenset({"auth", "p256dh"})),
     PersonalTable("agents", ("person_id",), "kept"),

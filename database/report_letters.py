@@ -97,6 +97,7 @@ def _letter(
     return ReportLetter(
         id=id,
         mail=record.id,
+        person=receiver.id,
         address=receiver.email,
         name=receiver.name,
         report=report,

@@ -20,23 +20,42 @@ from domain.audit import Author
 from domain.errors import LimitReachedError, NotFoundError, StaleRevisionError, UnknownReferenceError
 from domain.ids import PersonId, ReportMailId, ReportMailRunId
 from domain.permissions import SUPERVISORS
-from domain.report_mail import MAX_REPORT_MAILS, LetterOutcome, ReportMailPlan, RunProblem
+from domain.report_mail import MAX_RECIPIENTS, MAX_REPORT_MAILS, LetterOutcome, ReportMailPlan, RunProblem
+from domain.report_mail_switch import Receiving, ReportMailSwitch
 
 _SELECT = """
 select m.id, m.owner_id, m.plan, m.is_active, m.revision, m.created_at, m.updated_at,
-    array(select r.person_id from report_mail_recipients r where r.mail_id = m.id order by r.person_id) as recipients
+    array(select r.person_id from report_mail_recipients r where r.mail_id = m.id order by r.person_id) as recipients,
+    array(select (l.person_id, l.left_at) from report_mail_leavers l where l.mail_id = m.id
+        order by l.left_at, l.person_id) as leavers
 from report_mails m
 """
 _UNKNOWN = f"""
 select one from unnest($1::uuid[]) one
 where not exists (select from people p where p.id = one and p.is_active and p.kind = 'person' and {IS_DESK}) limit 1
 """
+_IS_SOMEBODY = f"""
+select exists (select from people p where p.id = $1 and p.erased_at is null
+    and (not $2 or p.is_active and p.kind = 'person' and {IS_DESK}))
+"""
+_STANDING = """
+select 'gets' from report_mail_recipients where mail_id = $1 and person_id = $2
+union all select 'left' from report_mail_leavers where mail_id = $1 and person_id = $2
+"""
+_TOUCH = "update report_mails set revision = revision + 1, updated_at = now() where id = $1"
 _RUNS = """
 select r.id, r.at, r.is_asked, r.started_at, r.ended_at, r.problem,
     array(select (l.person_id, l.outcome, l.at) from report_mail_letters l where l.run_id = r.id
         order by l.at, l.person_id) as letters
 from report_mail_runs r where r.mail_id = $1 order by r.at desc, r.id limit $2
 """
+
+
+class LeaverRecord(NamedTuple):
+    """Who got it and does not want it any more."""
+
+    person: PersonId
+    left_at: datetime
 
 
 class ReportMailRecord(NamedTuple):
@@ -46,6 +65,7 @@ class ReportMailRecord(NamedTuple):
     owner: PersonId
     plan: ReportMailPlan
     recipients: tuple[PersonId, ...]
+    leavers: tuple[LeaverRecord, ...]
     is_active: bool
     revision: int
     created_at: datetime
@@ -135,7 +155,8 @@ class ReportMailStore:
         *,
         is_active: bool,
     ) -> ReportMailRecord:
-        """Its owner stays. Raises NotFoundError, StaleRevisionError, and UnknownReferenceError as `add`."""
+        """Its owner stays, and who left stays off it, named or not: a list may be older than their leaving, and it is
+        theirs to say. Raises NotFoundError, StaleRevisionError, and UnknownReferenceError as `add`."""
         async with authored(self._pool, by) as connection:
             await _check_revision(connection, id, expected)
             await _set_recipients(connection, id, recipients)
@@ -154,14 +175,30 @@ class ReportMailStore:
 
     async def leave(self, id: ReportMailId, person: PersonId, by: Author) -> None:
         """Send it to this person no more. Raises NotFoundError when they do not get it."""
+        if await self.switch(ReportMailSwitch(person, id), by) is not Receiving.GETS:
+            raise NotFoundError("You do not get this report.")
+
+    async def come_back(self, id: ReportMailId, person: PersonId, by: Author) -> None:
+        """Send it again to this person, who left. Raises NotFoundError, and LimitReachedError when its list is full."""
+        await self.switch(ReportMailSwitch(person, id, gets=True), by)
+
+    async def switch(self, switch: ReportMailSwitch, by: Author) -> Receiving | None:
+        """Do what somebody says about a mail to themselves, and return how they stood to it before. Harmless to repeat.
+
+        Raises NotFoundError when the mail or the person is gone, or when they want it who never left it;
+        LimitReachedError when its list is full.
+        """
         async with authored(self._pool, by) as connection:
-            if not await connection.fetchval(
-                "delete from report_mail_recipients where mail_id = $1 and person_id = $2 returning true", id, person
-            ):
-                raise NotFoundError("You do not get this report.")
-            await connection.execute(
-                "update report_mails set revision = revision + 1, updated_at = now() where id = $1", id
-            )
+            await _check_revision(connection, switch.mail, None)
+            if not await connection.fetchval(_IS_SOMEBODY, switch.person, switch.gets):
+                raise NotFoundError("There is no such account any more.")
+            found = await connection.fetchval(_STANDING, switch.mail, switch.person)
+            standing = None if found is None else Receiving(found)
+            if switch.gets and standing is None:
+                raise NotFoundError("This report is not sent to you any more; ask whoever has it sent.")
+            if switch.changes(standing):
+                await (_put_back if switch.gets else _take_off)(connection, switch.mail, switch.person)
+        return standing
 
     async def ask(self, id: ReportMailId, now: datetime, key: RequestKey | None = None) -> ReportMailRunId:
         """Have it sent now; a repeat under the key sends once. Raises NotFoundError."""
@@ -241,12 +278,29 @@ async def _check_revision(connection: Connection, id: ReportMailId, expected: in
         raise StaleRevisionError("Somebody else changed it meanwhile; look at it again.")
 
 
+async def _take_off(connection: Connection, id: ReportMailId, person: PersonId) -> None:
+    await connection.execute("delete from report_mail_recipients where mail_id = $1 and person_id = $2", id, person)
+    await connection.execute("insert into report_mail_leavers (mail_id, person_id) values ($1, $2)", id, person)
+    await connection.execute(_TOUCH, id)
+
+
+async def _put_back(connection: Connection, id: ReportMailId, person: PersonId) -> None:
+    count = await connection.fetchval("select count(*) from report_mail_recipients where mail_id = $1", id)
+    if count >= MAX_RECIPIENTS:
+        raise LimitReachedError(f"This report has {MAX_RECIPIENTS} receivers already.")
+    await connection.execute("delete from report_mail_leavers where mail_id = $1 and person_id = $2", id, person)
+    await connection.execute("insert into report_mail_recipients (mail_id, person_id) values ($1, $2)", id, person)
+    await connection.execute(_TOUCH, id)
+
+
 async def _set_recipients(connection: Connection, id: ReportMailId, recipients: Sequence[PersonId]) -> None:
-    """Who gets it already stays, even when they are not of the desk any more; who joins has to be."""
+    """Who gets it already stays, even when they are not of the desk any more; who joins has to be. Nobody who left
+    joins."""
     known = {
         row[0] for row in await connection.fetch("select person_id from report_mail_recipients where mail_id = $1", id)
     }
-    wanted = set(recipients)
+    left = await connection.fetch("select person_id from report_mail_leavers where mail_id = $1", id)
+    wanted = set(recipients) - {row[0] for row in left}
     if (unknown := await connection.fetchval(_UNKNOWN, list(wanted - known))) is not None:
         raise UnknownReferenceError(f"There is nobody of the desk with the id {unknown}.")
     await connection.execute(
@@ -271,6 +325,7 @@ def _record(row: asyncpg.Record) -> ReportMailRecord:
         owner=PersonId(row["owner_id"]),
         plan=ReportMailPlan.model_validate_json(row["plan"]),
         recipients=tuple(PersonId(one) for one in row["recipients"]),
+        leavers=tuple(LeaverRecord(PersonId(who), at) for who, at in row["leavers"]),
         is_active=row["is_active"],
         revision=row["revision"],
         created_at=row["created_at"],

@@ -62,6 +62,12 @@ _REMOVE: dict[RetentionKind, str] = {
     with gone as (delete from webhook_deliveries where id in (
         select id from webhook_deliveries where ended_at {_OLD} limit $2) returning 1) select count(*) from gone
     """,
+    # One that waits for its workflow stays. One that began and never ended goes: somebody stopped its workflow.
+    RetentionKind.REPORT_MAIL_RUNS: f"""
+    with gone as (delete from report_mail_runs where id in (
+        select id from report_mail_runs where coalesce(ended_at, started_at) {_OLD} limit $2) returning 1)
+    select count(*) from gone
+    """,
     RetentionKind.UNTIED_ATTACHMENTS: f"""
     with gone as (delete from attachments where id in (
         select id from attachments where revision is null and created_at {_OLD} limit $2) returning 1)

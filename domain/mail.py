@@ -43,6 +43,8 @@ class Mail(NamedTuple):
     thread: MailThread | None = None
     unsubscribe: str | None = None
     """The address at which one click ends mails of this kind (RFC 8058); None: they cannot be ended."""
+    kind: str = "notifications"
+    """What receivers may sort mails that can be ended by: labels with dots between them, as in `List-Id`."""
     pictures: tuple[MailPicture, ...] = ()
     files: tuple[MailFile, ...] = ()
 

@@ -65,7 +65,7 @@ PUBLIC = frozenset(
         *("login", "register", "make_token", "open_browser_session", "refresh_session", "get_token_keys"),
         *("forgot_password", "reset_password", "verify_email", "resend_verification"),
         *("list_oidc_providers", "begin_oidc_login", "end_oidc_login", "exchange_oidc_code", "end_oidc_session"),
-        *("show_unsubscribe", "unsubscribe"),
+        *("show_unsubscribe", "unsubscribe", "show_report_unsubscribe", "unsubscribe_from_report"),
         *("get_shift_feed", "live", "ready", "metrics", "redirect_to_docs"),
     ]
 )
@@ -176,7 +176,7 @@ PERMISSIONS = _table(
         Scope.REPORTS_WRITE,
         "make_daily_report add_report_mail replace_report_mail delete_report_mail send_report_mail",
     ),
-    (DESK, Scope.REPORTS_WRITE, "leave_report_mail"),
+    (DESK, Scope.REPORTS_WRITE, "leave_report_mail return_to_report_mail"),
     (DESK, Scope.PEOPLE_READ, "list_organisations"),
     (ADMINS, Scope.AUDIT_READ, "list_audit_entries decode_payloads encode_payloads"),
     (ADMINS, Scope.PEOPLE_READ, "list_users export_person list_retention"),

@@ -237,6 +237,7 @@ class ReportLetter(NamedTuple):
 
     id: str
     mail: ReportMailId
+    person: PersonId
     address: str
     name: str
     report: str

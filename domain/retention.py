@@ -11,6 +11,7 @@ class RetentionKind(StrEnum):
     NOTIFICATIONS = "notifications"
     DECISIONS = "decisions"
     WEBHOOK_DELIVERIES = "webhook_deliveries"
+    REPORT_MAIL_RUNS = "report_mail_runs"
     UNTIED_ATTACHMENTS = "untied_attachments"
     CLOSED_TICKETS = "closed_tickets"
     IDLE_REQUESTERS = "idle_requesters"
@@ -34,6 +35,9 @@ RETENTION: dict[RetentionKind, Retention] = {
     ),
     RetentionKind.DECISIONS: Retention("the dispatcher's reasons", 365),
     RetentionKind.WEBHOOK_DELIVERIES: Retention("the log of what was sent to webhooks, once it has ended", 14),
+    RetentionKind.REPORT_MAIL_RUNS: Retention(
+        "which reports were mailed when, and what became of each letter, once they have ended", 365
+    ),
     RetentionKind.UNTIED_ATTACHMENTS: Retention("files that were sent and came to no ticket", 1),
     RetentionKind.CLOSED_TICKETS: Retention(
         "the words of closed tickets: titles, descriptions, replies, notes, and their files", None
@@ -43,5 +47,10 @@ RETENTION: dict[RetentionKind, Retention] = {
     ),
 }
 """A test holds that every kind is here."""
-SHORTEST_DAYS: dict[RetentionKind, int] = {RetentionKind.CLOSED_TICKETS: 30, RetentionKind.IDLE_REQUESTERS: 30}
-"""Fewer days than these are surely a mistake: a ticket may be reopened for a while."""
+SHORTEST_DAYS: dict[RetentionKind, int] = {
+    RetentionKind.REPORT_MAIL_RUNS: 7,
+    RetentionKind.CLOSED_TICKETS: 30,
+    RetentionKind.IDLE_REQUESTERS: 30,
+}
+"""Fewer days than these are surely a mistake: a ticket may be reopened for a while, and what is noted of a letter keeps
+it from being sent twice as long as it is tried."""

@@ -80,7 +80,7 @@ def _in_its_place(mail: Mail, domain: str) -> Iterator[tuple[str, str]]:
         yield "In-Reply-To", ids[-1]
         yield "References", " ".join(ids)
     if mail.unsubscribe is not None:
-        yield "List-Id", f"<notifications.{domain}>"
+        yield "List-Id", f"<{mail.kind}.{domain}>"
         yield "List-Unsubscribe", f"<{mail.unsubscribe}>"
         if mail.unsubscribe.startswith("https:"):  # RFC 8058 section 3.1: one click is for https only
             yield "List-Unsubscribe-Post", "List-Unsubscribe=One-Click"

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
@@ -17,6 +17,7 @@ from domain.message_sentences import cut
 from domain.period import Period
 from domain.report import Spread, Unit, Value
 from domain.report_mail import Chart, FigureLine, ReportLetter
+from domain.report_mail_switch import ReportMailSwitch
 from integrations.report_charts import chart_png
 from integrations.report_files import CSV_TYPE, XLSX_TYPE, csv_bytes, xlsx_bytes
 
@@ -43,10 +44,17 @@ class ShownChart(NamedTuple):
     words: str
 
 
+class UnsubscribeAddresses(Protocol):
+    """Makes the address that ends a mailed report."""
+
+    def address(self, switch: ReportMailSwitch, now: datetime) -> str: ...
+
+
 class ReportMailWriter:
     """Writes the mail for a letter."""
 
-    def __init__(self, public_url: str) -> None:
+    def __init__(self, unsubscribing: UnsubscribeAddresses, public_url: str) -> None:
+        self._unsubscribing = unsubscribing
         self._home = public_url.rstrip("/")
         self._templates = Environment(
             loader=FileSystemLoader(Path(__file__).parent / "templates" / "reports"),
@@ -57,8 +65,9 @@ class ReportMailWriter:
             keep_trailing_newline=True,
         )
 
-    def write(self, letter: ReportLetter) -> Mail:
-        """The mail with its pictures and its file."""
+    def write(self, letter: ReportLetter, now: datetime) -> Mail:
+        """The mail with its pictures and its file; the link that ends such mails counts from `now`."""
+        unsubscribe = self._unsubscribing.address(ReportMailSwitch(letter.person, letter.mail), now)
         days = _days(letter.period, letter.zone)
         charts = [
             ShownChart(f"chart-{place}", chart.title, _words(chart))
@@ -72,7 +81,7 @@ class ReportMailWriter:
             "lines": [_line(line) for line in letter.lines],
             "charts": charts,
             "report": f"{self._home}/reports/{letter.report}",
-            "settings": f"{self._home}/reports/mails/{letter.mail}",
+            "unsubscribe": unsubscribe,
         }
         return Mail(
             id=letter.id,
@@ -81,6 +90,8 @@ class ReportMailWriter:
             text=self._templates.get_template("report.txt").render(facts),
             html=self._templates.get_template("report.html").render(facts),
             name=letter.name,
+            unsubscribe=unsubscribe,
+            kind=f"{letter.mail}.reports",
             pictures=tuple(
                 MailPicture(shown.name, chart_png(one.title, one.labels, one.series, one.kind, one.unit))
                 for shown, one in zip(charts, letter.charts, strict=True)

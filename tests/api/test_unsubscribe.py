@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from activities.messages import MessageActivities
-from api.unsubscribe import HEADERS
+from api.unsubscribe_page import HEADERS
 from database.messages import MessageStore
 from database.push_subscriptions import PushSubscriptionStore
 from domain.email_switch import SWITCH_LIFETIME, EmailSwitch, switched_off

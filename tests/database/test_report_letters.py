@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from itertools import product
 
 import pytest
+from joserfc.jwk import KeySet, OKPKey
 
 from database.pool import Pool
 from database.report_catalogue import REPORTS
@@ -13,8 +14,11 @@ from database.report_mails import ReportMailStore
 from domain.report import Dimension
 from domain.report_mail import Cadence, LetterOutcome, MailFilters, PeriodKind, ReportLetter, ReportMailPlan, run_id
 from integrations.report_mail_texts import ReportMailWriter
+from integrations.unsubscribe_links import ReportMailLinks
 from tests.factories import ADMIN, AGENT, OTHER_AGENT, SUPERVISOR, author
 
+KEY = OKPKey.generate_key("Ed25519")
+WRITER = ReportMailWriter(ReportMailLinks(lambda: (KEY, KeySet([KEY])), "http://localhost"), "http://localhost")
 NOW = datetime(2026, 3, 30, 7, tzinfo=UTC)
 DAILY = Cadence(every="day", hour=7)
 
@@ -33,7 +37,7 @@ async def test_each_report_can_be_mailed(pool: Pool, report: str, period: Period
         assert letter.previous_period is not None
         assert letter.previous_period.until == letter.period.since
         assert len(letter.charts) <= 2
-        written = ReportMailWriter("http://localhost").write(letter)
+        written = WRITER.write(letter, datetime.now(UTC))
         assert len(written.pictures) == len(letter.charts)
 
 

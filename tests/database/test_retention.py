@@ -1,14 +1,19 @@
 """What was kept for long enough goes, and nothing else."""
 
+from uuid import uuid4
+
 import pytest
 
 from database.erasure import ErasureStore
 from database.pool import Pool
+from database.report_mails import ReportMailStore
 from database.retention import BATCH, RetentionStore
 from database.tickets import TicketStore
+from domain.ids import ReportMailRunId
+from domain.report_mail import Cadence, LetterOutcome, PeriodKind, ReportMailPlan
 from domain.retention import RetentionKind
 from tests.database.storing import stored_ticket
-from tests.factories import AGENT
+from tests.factories import AGENT, SUPERVISOR, author
 
 DAYS = 90
 OF_DAYS_AGO = """
@@ -61,6 +66,31 @@ async def test_old_notifications_go_with_all_that_was_told_and_sent_of_them(
 
     assert await counted(pool) == (2, 2, 1, 2)
     assert await store.read_as_of(ticket.number, 1) is not None, "a ticket's own events stay"
+
+
+async def test_old_runs_of_mailed_reports_go_with_their_letters(pool: Pool, kept: RetentionStore) -> None:
+    mails = ReportMailStore(pool)
+    plan = ReportMailPlan(report="tickets", period=PeriodKind.YESTERDAY, cadence=Cadence(every="day", hour=7))
+    mail = await mails.add(plan, [AGENT], author(SUPERVISOR))
+    names = ("old", "never ended", "waits", "of late", "under way", "ended today")
+    runs = {name: ReportMailRunId(uuid4()) for name in names}
+    began = {"old": DAYS + 1, "never ended": DAYS + 1, "of late": DAYS - 1, "under way": 1, "ended today": DAYS + 1}
+    for name, id in runs.items():
+        await pool.execute(
+            "insert into report_mail_runs (id, mail_id, at, started_at, ended_at) values ($1, $2, "
+            "now() - interval '400 days', now() - make_interval(days => $3), now() - make_interval(days => $4))",
+            *(id, mail.id, began.get(name), began[name] if name in ("old", "of late") else None),
+        )
+        await mails.note(id, AGENT, LetterOutcome.SENT)
+    await pool.execute("update report_mail_runs set ended_at = now() where id = $1", runs["ended today"])
+
+    assert await kept.remove_some(RetentionKind.REPORT_MAIL_RUNS, DAYS) == 2
+    assert await kept.remove_some(RetentionKind.REPORT_MAIL_RUNS, DAYS) == 0
+
+    left = {run.id for run in await mails.runs(mail.id, 9)}
+    assert left == {runs[name] for name in ("waits", "of late", "under way", "ended today")}
+    assert {row[0] for row in await pool.fetch("select run_id from report_mail_letters")} == left
+    assert await mails.all() == [mail]
 
 
 async def test_a_batch_at_a_time(pool: Pool, kept: RetentionStore) -> None:

@@ -128,6 +128,11 @@ def test_a_mail_that_can_be_ended_says_where_and_that_one_click_does_it() -> Non
     assert message["Precedence"] is None
 
 
+def test_mails_of_a_kind_of_their_own_can_be_sorted_by_it() -> None:
+    message = sent(MAIL._replace(unsubscribe=ONE_CLICK, kind="7f5c.reports"))
+    assert message["List-Id"] == "<7f5c.reports.example.com>"
+
+
 def test_one_click_is_for_https_only() -> None:
     message = sent(MAIL._replace(unsubscribe="http://localhost:8000/x"))
     assert message["List-Unsubscribe"] == "<http://localhost:8000/x>"

@@ -1,8 +1,9 @@
-"""A link in a mail turns its own mails off and on for 30 days, and is good for nothing else."""
+"""A link in a mail turns its own mails (notices, or a report) off and on for 30 days, and is good for nothing else."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from joserfc import jwt
@@ -14,12 +15,16 @@ from api.tokens import AccessTokens
 from domain.account_mail import LinkPurpose
 from domain.email_switch import SWITCH_LIFETIME, EmailSwitch, switched_off
 from domain.errors import LinkInvalidError, UnauthenticatedError
+from domain.ids import ReportMailId
 from domain.notification import Mode, NotificationType
-from integrations.unsubscribe_links import UnsubscribeLinks
+from domain.report_mail_switch import ReportMailSwitch
+from integrations.unsubscribe_links import ReportMailLinks, UnsubscribeLinks
 from tests.factories import REQUESTER
 
 KEY = OKPKey.generate_key("Ed25519")
 LINKS = UnsubscribeLinks(lambda: (KEY, KeySet([KEY])), "https://desk.example.com/")
+REPORTS = ReportMailLinks(lambda: (KEY, KeySet([KEY])), "https://desk.example.com/")
+LEAVE = ReportMailSwitch(REQUESTER, ReportMailId(uuid4()))
 T = NotificationType
 OFF = switched_off(REQUESTER, (T.REPLIED, T.DIGEST))
 BACK = EmailSwitch(REQUESTER, {T.REPLIED: Mode.IF_UNREAD, T.DIGEST: Mode.DAILY})
@@ -99,3 +104,54 @@ FORGERIES = {
 def test_anything_else_is_refused(token: str) -> None:
     with pytest.raises(LinkInvalidError):
         LINKS.check(token)
+
+
+@pytest.mark.parametrize("switch", [LEAVE, LEAVE.way_back])
+def test_a_link_of_a_report_says_again_what_it_was_made_for(switch: ReportMailSwitch) -> None:
+    page, _, token = REPORTS.address(switch, now()).partition("?token=")
+    assert page == "https://desk.example.com/api/reports/unsubscribe"
+    assert REPORTS.check(token) == switch
+    REPORTS.check(REPORTS.token(switch, now() - SWITCH_LIFETIME + timedelta(minutes=1)))
+    with pytest.raises(LinkInvalidError):
+        REPORTS.check(REPORTS.token(switch, now() - SWITCH_LIFETIME - timedelta(seconds=2)))
+
+
+def test_links_of_notices_and_of_reports_are_not_taken_for_each_other() -> None:
+    with pytest.raises(LinkInvalidError):
+        REPORTS.check(LINKS.token(OFF, now()))
+    with pytest.raises(LinkInvalidError):
+        LINKS.check(REPORTS.token(LEAVE, now()))
+
+
+def forged_report(key: OKPKey = KEY, type: str = "link+jwt", **changes: Any) -> str:
+    claims = jwt.decode(REPORTS.token(LEAVE, now()), KEY, algorithms=["Ed25519"]).claims
+    changed = {name: value for name, value in (claims | changes).items() if value is not None}
+    return jwt.encode({"alg": "Ed25519", "typ": type}, changed, key, algorithms=["Ed25519"])
+
+
+def test_a_token_of_a_report_that_says_all_is_one() -> None:
+    assert REPORTS.check(forged_report()) == LEAVE
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        forged_report(OKPKey.generate_key("Ed25519")),
+        forged_report(type="at+jwt"),
+        forged_report(aud="email-switch"),
+        forged_report(iss="elsewhere"),
+        forged_report(exp=None),
+        forged_report(sub=None),
+        forged_report(sub="rita"),
+        forged_report(mail=None),
+        forged_report(mail="weekly"),
+        forged_report(mail=7),
+        forged_report(does=None),
+        forged_report(does="delete"),
+        forged_report(does=["leave"]),
+        "a.b.c",
+    ],
+)
+def test_anything_else_is_no_link_of_a_report(token: str) -> None:
+    with pytest.raises(LinkInvalidError):
+        REPORTS.check(token)

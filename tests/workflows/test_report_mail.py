@@ -11,6 +11,7 @@ from uuid import uuid4
 import openpyxl
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
+from joserfc.jwk import KeySet, OKPKey
 from PIL import Image
 from temporalio.api.workflowservice.v1 import ListScheduleMatchingTimesRequest
 from temporalio.client import Client, RPCError, ScheduleDescription
@@ -23,8 +24,10 @@ from database.report_mails import ReportMailRecord, ReportMailStore, RunRecord
 from domain.ids import PersonId, ReportMailId, ReportMailRunId
 from domain.report import Dimension
 from domain.report_mail import Cadence, LetterOutcome, MailFilters, PeriodKind, ReportMailPlan, RunProblem
+from domain.report_mail_switch import ReportMailSwitch
 from integrations.report_mail_texts import ReportMailWriter
 from integrations.smtp import SmtpSender, SmtpServer
+from integrations.unsubscribe_links import ReportMailLinks
 from tests.factories import ADMIN, AGENT, BILLING_AGENT, SUPERVISOR, author
 from tests.integrations.mail_server import HOST, MailServer, listening
 from tests.workflows.engine_desk import PATIENCE_SECONDS, EngineDesk, eventually
@@ -33,6 +36,8 @@ from workflows.client import EngineUnavailableError, connect
 from workflows.report_mail_relay import ReportMailRelay
 from workflows.report_mail_schedules import ReportMail, ReportMailSchedules, schedule_id
 
+KEY, HOME = OKPKey.generate_key("Ed25519"), "https://desk.example.com"
+LINKS = ReportMailLinks(lambda: (KEY, KeySet([KEY])), HOME)
 FROM = "Service Desk <desk@example.com>"
 DAILY = Cadence(every="day", hour=7, minute=30)
 
@@ -74,7 +79,7 @@ async def mailing(client: Client, pool: Pool, port: int) -> AsyncIterator[Report
     """With the worker that ships."""
     queue = f"reports-{uuid4()}"
     sender = SmtpSender(SmtpServer(HOST, port, "none"), FROM)
-    writer = ReportMailWriter("https://desk.example.com")
+    writer = ReportMailWriter(LINKS, HOME)
     reports = ReportMailActivities(ReportMailStore(pool), ReportLetters(pool), writer, sender)
     desk = ReportMailDesk(client, pool, queue)
     while await ReportLog(pool).catch_up():  # no letter is written before its figures are there
@@ -138,6 +143,26 @@ async def test_each_receiver_gets_one_mail_with_what_they_may_see(desk: EngineDe
         assert "https://desk.example.com/reports/tickets" in part(message, "plain")
     written = history.to_json()
     assert not [one for one in addresses if one in written or one.split("@", maxsplit=1)[0] in written]
+
+
+async def test_who_presses_the_link_of_a_letter_gets_the_next_one_no_more(engine: Client, pool: Pool) -> None:
+    server = MailServer()
+    async with listening(server) as port, mailing(engine, pool, port) as reports:
+        mail = await reports.add(SUPERVISOR, ADMIN)
+        assert outcomes(await reports.sent(mail.id)) == dict.fromkeys(mail.recipients, LetterOutcome.SENT)
+        letters = dict(zip(server.receivers, server.taken, strict=True))
+        letter = letters[await address(pool, ADMIN)]
+        target = letter["List-Unsubscribe"].strip("<>")
+        assert letter["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+        assert target in part(letter, "plain")
+        assert target in part(letter, "html")
+        switch = LINKS.check(target.partition("?token=")[2])
+        assert switch == ReportMailSwitch(ADMIN, mail.id)
+
+        await reports.mails.switch(switch, author(ADMIN))
+        assert outcomes(await reports.sent(mail.id)) == {SUPERVISOR: LetterOutcome.SENT}
+        await reports.mails.switch(switch.way_back, author(ADMIN))
+        assert outcomes(await reports.sent(mail.id)) == dict.fromkeys(mail.recipients, LetterOutcome.SENT)
 
 
 async def test_a_failure_sends_nobody_a_second_mail(engine: Client, pool: Pool) -> None:

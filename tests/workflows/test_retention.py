@@ -4,10 +4,12 @@ from datetime import timedelta
 from uuid import uuid4
 
 from database.erasure import ErasureStore
+from database.report_mails import ReportMailStore
 from database.retention import BATCH, RetentionStore
 from domain.audit import Author
+from domain.report_mail import Cadence, PeriodKind, ReportMailPlan
 from domain.retention import RetentionKind
-from tests.factories import REQUESTER
+from tests.factories import ADMIN, REQUESTER, SUPERVISOR, author
 from tests.workflows.engine_desk import EngineDesk, eventually
 from workflows.retention import RetentionWorkflow
 from workflows.schedules import RETENTION, ensure_schedule
@@ -17,11 +19,22 @@ insert into sessions (id, person_id, expires_at, created_at)
 select gen_random_uuid(), $1, now() - make_interval(days => $2), now() - interval '400 days' from generate_series(1, $3)
 """
 
+OLD_RUNS = """
+insert into report_mail_runs (id, mail_id, at, started_at, ended_at)
+select gen_random_uuid(), $1, moment, moment, moment
+from generate_series(1, $3), (select now() - make_interval(days => $2)) as old (moment)
+"""
+
 
 async def test_the_schedule_applies_every_rule(desk: EngineDesk) -> None:
     kept = RetentionStore(desk.pool, ErasureStore(desk.pool))
     await desk.pool.execute(OLD_SESSIONS, REQUESTER, 91, BATCH + 3)
     await desk.pool.execute(OLD_SESSIONS, REQUESTER, 89, 2)
+    mails = ReportMailStore(desk.pool)
+    plan = ReportMailPlan(report="tickets", period=PeriodKind.YESTERDAY, cadence=Cadence(every="day", hour=7))
+    mail = await mails.add(plan, [ADMIN], author(SUPERVISOR))
+    await desk.pool.execute(OLD_RUNS, mail.id, 366, 3)
+    await desk.pool.execute(OLD_RUNS, mail.id, 364, 2)
     id = f"retention-{uuid4()}"
 
     for _ in range(2):  # a second worker finds it there
@@ -34,6 +47,8 @@ async def test_the_schedule_applies_every_rule(desk: EngineDesk) -> None:
     assert removed[RetentionKind.SESSIONS] == BATCH + 3
     assert await desk.pool.fetchval("select count(*) from sessions where person_id = $1", REQUESTER) == 2
     assert removed[RetentionKind.CLOSED_TICKETS] == 0
+    assert (removed[RetentionKind.REPORT_MAIL_RUNS], len(await mails.runs(mail.id, 9))) == (3, 2)
+    await mails.delete(mail.id, None, author(SUPERVISOR))
 
 
 async def test_a_rule_without_days_removes_nothing(desk: EngineDesk) -> None:
