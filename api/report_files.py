@@ -15,12 +15,13 @@ from api.report_questions import ReportFormat
 from api.spooled_response import Spool, SpooledResponse
 from api.state import Desk
 from database.forecast_reports import ForecastReport
-from database.forecast_tables import FORECAST, forecast_table, forecast_tables
+from database.forecast_tables import forecast_table, forecast_tables
 from database.report_figure import Figure
 from database.report_tables import answer_tables, flat_table, title_of
 from database.reports import Answer
 from domain.access import TicketScope
 from domain.business_calendar import Zone, time_zone
+from domain.forecast_report import FORECAST
 from domain.period import Period
 from domain.report import Question, Unit
 from domain.report_table import Column, Row, Table
@@ -69,7 +70,8 @@ async def forecast_file(report: ForecastReport, format: ReportFormat) -> Respons
     """The forecast as a file: as CSV the hours of the week, as a workbook also its teams and what is what."""
     make = forecast_table if format == "csv" else forecast_tables
     content = await asyncio.to_thread(lambda: _content(FORECAST, make(report)))
-    return Response(content, media_type=_TYPES[format], headers=_named(FORECAST, report.period, report.zone, format))
+    named = _named(FORECAST, report.question.period, report.zone, format)
+    return Response(content, media_type=_TYPES[format], headers=named)
 
 
 def _content(report: str, made: Table | Sequence[Table]) -> bytes:

@@ -11,8 +11,7 @@ from database.report_catalogue import FIGURES
 from database.reports import Reports
 from domain.arrival_history import Week, lived, weeks_before
 from domain.business_calendar import Zone
-from domain.forecast import HOUR, HOURS_A_WEEK
-from domain.forecast_report import USUAL_WEEKS, ForecastHour, forecast_hours
+from domain.forecast_report import USUAL_WEEKS, ForecastHour, forecast_hours, week_to_come
 from domain.period import Period
 from domain.predicted_hour import PredictedHour, predicted_hours
 from domain.report import Dimension, Question, ReportFilter
@@ -37,9 +36,9 @@ class ForecastQuestion(NamedTuple):
     """Whose hours; None: those of the forecast."""
 
     @property
-    def hour(self) -> datetime:
-        """The hour that is going on: the history ends with it, and the week to come begins."""
-        return self.now.replace(minute=0, second=0, microsecond=0)
+    def period(self) -> Period:
+        """The week to come. The history ends where it begins."""
+        return week_to_come(self.now)
 
 
 class ForecastReport(NamedTuple):
@@ -53,11 +52,6 @@ class ForecastReport(NamedTuple):
     teams: Mapping[Slug, StoredForecast | None]
     hours: Sequence[ForecastHour]
 
-    @property
-    def period(self) -> Period:
-        """The week to come."""
-        return Period(self.question.hour, self.question.hour + HOURS_A_WEEK * HOUR)
-
 
 class ForecastReports:
     """Nothing is forecast here: the last forecasts of the teams are read and added up."""
@@ -68,9 +62,9 @@ class ForecastReports:
 
     async def ask(self, question: ForecastQuestion) -> ForecastReport:
         """Teams that do not exist are left out."""
-        hour = question.hour
+        hour = question.period.since
         found = await self._forecasts.read(frozenset(question.team) or question.within)
-        planned = await self._forecasts.planned_together(found, hour, hour + HOURS_A_WEEK * HOUR)
+        planned = await self._forecasts.planned_together(found, *question.period)
         zone = question.zone or _usual_zone(found.values())
         periods = weeks_before(hour, question.weeks, zone)
         came = await self._arrivals(periods, question, zone)
@@ -120,4 +114,4 @@ def _hours(
         for stored in found
         if stored is not None
     ]
-    return forecast_hours(teams, planned, question.hour, zone, weeks)
+    return forecast_hours(teams, planned, question.period.since, zone, weeks)

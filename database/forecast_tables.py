@@ -6,10 +6,9 @@ from database.forecast_reports import ForecastReport
 from database.forecasts import forecast_status
 from database.report_tables import spoken_moment, spoken_stretch, title_of
 from domain.forecast import HOURS_A_DAY
-from domain.forecast_report import ForecastHour
+from domain.forecast_report import FORECAST, ForecastHour
 from domain.report_table import Cell, Column, Row, Table
 
-FORECAST = "forecast"
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _HOUR_COLUMNS = (
     (Column("hour_of_week", "Hour of the week", "integer"), "0 is Monday's first, 167 Sunday's last."),
@@ -60,10 +59,10 @@ def forecast_tables(report: ForecastReport) -> list[Table]:
     ]
 
 
-def hour_name(hour_of_week: int) -> str:
-    """As people say it: "Monday 09:00"."""
+def hour_name(hour_of_week: int, letters: int | None = None) -> str:
+    """As people say it: "Monday 09:00"; with so many letters of the day."""
     day, hour = divmod(hour_of_week, HOURS_A_DAY)
-    return f"{WEEKDAYS[day]} {hour:02}:00"
+    return f"{WEEKDAYS[day][:letters]} {hour:02}:00"
 
 
 def _hour_row(hour: ForecastHour) -> Row:
@@ -103,7 +102,7 @@ def _team_rows(report: ForecastReport) -> Iterator[Row]:
 def _about_rows(report: ForecastReport) -> Iterator[Row]:
     question, target = report.question, report.question.target
     yield "Report", title_of(FORECAST)
-    yield "Week to come", spoken_stretch(report.period, report.zone)
+    yield "Week to come", spoken_stretch(question.period, report.zone)
     yield "As of", spoken_moment(question.now, report.zone)
     yield "Time zone", report.zone
     if question.team or question.within is not None:

@@ -4,6 +4,9 @@ import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from database.forecast_letters import forecast_letter
+from database.forecast_reports import ForecastQuestion, ForecastReports
+from database.forecasts import ForecastStore
 from database.people import PeopleStore, PersonRecord
 from database.pool import Pool
 from database.report_catalogue import REPORTS
@@ -13,6 +16,7 @@ from database.report_mails import ReportMailRecord, ReportMailStore
 from database.report_tables import answer_tables, flat_table, title_of
 from database.reports import Answer, Reports, Values
 from domain.access import agent_with_figures, teams_with_figures
+from domain.forecast_report import FORECAST
 from domain.ids import PersonId, ReportMailId, ReportMailRunId
 from domain.period import pieces_of
 from domain.report import Dimension, Question, ReportFilter, Spread, Unit, Value, change
@@ -32,6 +36,7 @@ class ReportLetters:
         self._people = PeopleStore(pool)
         self._mails = ReportMailStore(pool)
         self._reports = Reports(pool)
+        self._forecasts = ForecastReports(ForecastStore(pool), self._reports)
         self._log = ReportLog(pool)
 
     async def read(
@@ -54,11 +59,20 @@ class ReportLetters:
         wanted = _may_be_told(record, receiver)
         if wanted is None:
             return LetterOutcome.NO_RIGHTS
+        if record.plan.report == FORECAST:
+            return await self._forecast(record, receiver, letter_id(run, person), wanted, at)
         figures = REPORTS[record.plan.report]
         question = _question(record, wanted, at)
         await self._log.check_reached(question.period.until, question.now)
         answer = await self._reports.ask(figures, question)
         return _letter(record, receiver, letter_id(run, person), figures, answer)
+
+    async def _forecast(
+        self, record: ReportMailRecord, receiver: PersonRecord, id: str, wanted: ReportFilter, at: datetime
+    ) -> ReportLetter:
+        question = ForecastQuestion(at, wanted.within, wanted.team, zone=record.plan.zone)
+        await self._log.check_reached(question.period.since, datetime.now(UTC))
+        return forecast_letter(record, receiver, id, await self._forecasts.ask(question))
 
 
 def _may_be_told(record: ReportMailRecord, receiver: PersonRecord) -> ReportFilter | None:

@@ -1,16 +1,19 @@
 """The forecast beside the history: each hour of the coming week, of some teams together, and what came in it before."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from domain.arrival_history import HourHistory, Week, hour_histories
 from domain.business_calendar import Zone
 from domain.forecast import HOUR, HOURS_A_WEEK, hours_of_week
 from domain.forecast_sum import Banded, summed, summed_staff
+from domain.period import Period
 from domain.predicted_hour import PredictedHour
 from domain.staffing import Staff
 
+FORECAST = "forecast"
+"""What the report is called among the others."""
 USUAL_WEEKS = 8
 """How many weeks of history stand beside a forecast when nothing is said."""
 
@@ -36,6 +39,12 @@ class ForecastHour(NamedTuple):
     ahead: ExpectedHour | None
     planned: float | None
     came: HourHistory | None
+
+
+def week_to_come(moment: datetime) -> Period:
+    """Seven times 24 hours, from the hour that is going on."""
+    hour = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    return Period(hour, hour + HOURS_A_WEEK * HOUR)
 
 
 def forecast_hours(

@@ -9,21 +9,11 @@ from uuid import uuid4
 import httpx2
 
 from tests.api.desk_api import ApiDesk
-from tests.arrivals import by_chance, rates, store_arrivals
+from tests.arrivals import by_chance, fold_arrivals, rates, store_arrivals
 from tests.workflows.engine_desk import eventually
 
 PATH, PREDICTIONS = "/api/reports/forecast", "/api/workload/predictions"
 WEEKS = 9
-FOLDED = """
-insert into ticket_facts (number, revision, updated_at, status, team, priority, category, sla_state, snoozed,
-    escalation_level, spans, span_since, requester_id, channel, opened_at, opened_team, opened_priority,
-    opened_category, pending_seconds, on_hold_seconds, reopenings, desk_replies, requester_replies, notes, assignments,
-    reassignments, moves, escalations, highest_level, one_touch)
-select number, 1, created_at, status, team, priority, category, 'none', false, 0, 1, created_at, requester_id, 'desk',
-    created_at, team, priority, category, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, false
-from tickets where team = $1
-"""
-"""The facts of a team's tickets, as if their openings were in the log."""
 
 
 class BusyTeam:
@@ -70,7 +60,7 @@ async def a_busy_team(api: ApiDesk, admin: httpx2.AsyncClient, supervisor: httpx
     since = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(weeks=WEEKS)
     counts = (1, *by_chance(rates(WEEKS, since), seed=seed)[1:])
     await store_arrivals(api.parts.pool, slug, api.people["requester"].id, since, counts)
-    await api.parts.pool.execute(FOLDED, slug)
+    await fold_arrivals(api.parts.pool, slug)
     assert (await supervisor.post(PREDICTIONS, json={"team": slug})).status_code == 202
     await eventually(lambda: predicted(supervisor, slug), lambda items: items[0]["computed_at"] is not None)
     return BusyTeam(slug, since, counts)
