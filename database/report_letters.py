@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from database.forecast_letters import forecast_letter
 from database.forecast_reports import ForecastQuestion, ForecastReports
+from database.forecast_tables import WEEKDAYS
 from database.forecasts import ForecastStore
 from database.people import PeopleStore, PersonRecord
 from database.pool import Pool
@@ -25,7 +26,6 @@ from domain.report_mail import Chart, FigureLine, LetterOutcome, PeriodKind, Rep
 SHOWN_GROUPS = 12
 """In a chart, those with the most; all are in the file."""
 SHOWN_LINES = 2
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 class ReportLetters:
@@ -44,7 +44,7 @@ class ReportLetters:
     ) -> ReportLetter | LetterOutcome:
         """The letter of a run that was due at that moment; or why there is none: it was sent, say.
 
-        Raises FactsBehindError until facts have come past the end of its period.
+        Raises FactsBehindError until facts have come past the end of its period; of a forecast, past its beginning.
         """
         known = await self._pool.fetchval(
             "select outcome from report_mail_letters where run_id = $1 and person_id = $2", run, person
@@ -144,7 +144,7 @@ def _by_group(figures: Sequence[Figure], answer: Answer) -> list[Chart]:
     title = f"{title_of(figure.name)} by {title_of(dimension).lower()}"
     drawn = {group.key: _drawn(group.values[figure.name]) for group in answer.groups}
     if dimension is Dimension.HOUR_OF_WEEK:
-        rows = {day: [drawn.get(str(place * 24 + hour), 0.0) for hour in range(24)] for place, day in enumerate(_DAYS)}
+        rows = {day: [drawn.get(str(place * 24 + hour), 0.0) for hour in range(24)] for place, day in enumerate(WEEKDAYS)}
         return [Chart(title, [str(hour) for hour in range(24)], rows, "heat", figure.unit)]
     most = sorted(answer.groups, key=lambda group: -_rank(drawn[group.key]))[:SHOWN_GROUPS]
     labels = [group.name or group.key or "(none)" for group in most]
