@@ -144,7 +144,9 @@ def _by_group(figures: Sequence[Figure], answer: Answer) -> list[Chart]:
     title = f"{title_of(figure.name)} by {title_of(dimension).lower()}"
     drawn = {group.key: _drawn(group.values[figure.name]) for group in answer.groups}
     if dimension is Dimension.HOUR_OF_WEEK:
-        rows = {day: [drawn.get(str(place * 24 + hour), 0.0) for hour in range(24)] for place, day in enumerate(WEEKDAYS)}
+        rows = {
+            day: [drawn.get(str(place * 24 + hour), 0.0) for hour in range(24)] for place, day in enumerate(WEEKDAYS)
+        }
         return [Chart(title, [str(hour) for hour in range(24)], rows, "heat", figure.unit)]
     most = sorted(answer.groups, key=lambda group: -_rank(drawn[group.key]))[:SHOWN_GROUPS]
     labels = [group.name or group.key or "(none)" for group in most]
