@@ -106,6 +106,7 @@ from database.dispatch import DispatchStore
 from database.email_choices import EmailChoiceStore
 from database.erasure import ErasureStore
 from database.events import EventLog
+from database.forecast_reports import ForecastReports
 from database.forecasts import ForecastStore
 from database.identities import IdentityStore
 from database.inbox import InboxStore
@@ -241,6 +242,7 @@ async def build_desk(settings: Settings, providers: Iterable[ProviderSettings]) 
         queue=QueueList(pool),
         file_turns=asyncio.Semaphore(FILES_AT_A_TIME),
         forecasts=ForecastStore(pool),
+        forecast_reports=ForecastReports(ForecastStore(pool), Reports(pool)),
         shifts=ShiftStore(pool),
         shift_plans=ShiftPlanner(pool),
         rotas=RotaStore(pool),

@@ -1,41 +1,34 @@
 """The forecast beside the history: what each hour of the week may bring, whom it takes, who is planned, and what came
 in the weeks before. `docs/metrics.md` defines every figure."""
 
-import asyncio
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
+from api.report_files import FILES, forecast_file
 from api.report_models import PeriodOut
-from api.report_questions import DRILL_DOWN
+from api.report_questions import DRILL_DOWN, AsFormat
 from api.requests import AsReader, InDesk
-from api.state import Desk
 from api.team_forecasts import (
     AsServiceTarget,
-    PredictedHourOut,
     ServiceTargetOut,
     StaffOut,
     TeamForecastOut,
-    TeamPredictionOut,
     forecast_teams,
-    team_predictions,
+    team_forecast,
 )
-from database.report_catalogue import FIGURES
-from domain.arrival_history import Week, hour_histories, lived, weeks_before
+from database.forecast_reports import ARRIVED, ForecastQuestion, ForecastReport
 from domain.business_calendar import Zone
-from domain.forecast import HISTORY_WEEKS, HOUR, HOURS_A_WEEK, hours_of_week
-from domain.forecast_sum import Banded, summed, summed_staff
+from domain.forecast import HISTORY_WEEKS
+from domain.forecast_report import USUAL_WEEKS, ExpectedHour, ForecastHour
 from domain.period import Period
-from domain.report import Dimension, Question, ReportFilter
-from domain.staffing import Staff
+from domain.report import Dimension
 from domain.ticket import Slug
 
-router = APIRouter(prefix="/reports", tags=["reports"])
+router = APIRouter(prefix="/reports", tags=["reports"], responses=FILES)
 
 
 class CameOut(BaseModel):
@@ -87,114 +80,64 @@ class ForecastReportOut(BaseModel):
     )
 
 
-@router.get("/forecast")
+@router.get("/forecast", response_model=ForecastReportOut)
 async def report_forecast(
     desk: InDesk,
     reader: AsReader,
     target: AsServiceTarget,
     team: Annotated[Slug | None, Query(description="Without it, all teams that you see, together.")] = None,
-    weeks: Annotated[int, Query(ge=1, le=HISTORY_WEEKS, description="How many weeks of history stand beside it.")] = 8,
+    weeks: Annotated[
+        int, Query(ge=1, le=HISTORY_WEEKS, description="How many weeks of history stand beside it.")
+    ] = USUAL_WEEKS,
     zone: Annotated[Zone | None, Query(description="Whose hours; without it, those of the forecast.")] = None,
-) -> ForecastReportOut:
+    format: AsFormat = "json",
+) -> ForecastReportOut | Response:
     """Arrivals and needed staff per hour of the week, with error bars, beside what came in the weeks before.
 
-    For the desk: supervisors and admins see every team, agents their own.
+    For the desk: supervisors and admins see every team, agents their own. A file has a row for each hour.
     """
     within = await forecast_teams(desk, reader, team)
-    found = await desk.forecasts.read(within)
-    now = datetime.now(UTC)
-    hour = now.replace(minute=0, second=0, microsecond=0)
-    each = await desk.forecasts.planned(found, hour, hour + HOURS_A_WEEK * HOUR)
-    planned = await desk.forecasts.planned_together(found, hour, hour + HOURS_A_WEEK * HOUR)
-    teams = await asyncio.to_thread(team_predictions, found, each, 1, target, now)
-    place = zone or _usual_zone(teams)
-    periods = weeks_before(hour, weeks, place)
-    came = await _arrivals(desk, periods, ReportFilter(team=() if team is None else (team,), within=within), now, place)
-    kept = lived(came)
-    since = periods[len(came) - len(kept)].since if kept else hour
+    asked = ForecastQuestion(datetime.now(UTC), within, () if team is None else (team,), target, weeks, zone)
+    report = await desk.forecast_reports.ask(asked)
+    if format != "json":
+        return await forecast_file(report, format)
+    return _spoken(report, team)
+
+
+def _spoken(report: ForecastReport, team: Slug | None) -> ForecastReportOut:
+    now = report.question.now
     return ForecastReportOut(
         as_of=now,
         team=team,
-        zone=place,
-        service_target=ServiceTargetOut.of(target),
+        zone=report.zone,
+        service_target=ServiceTargetOut.of(report.question.target),
         history=ArrivalHistoryOut(
-            since=since,
-            until=hour,
-            weeks=len(kept),
-            tickets=sum(sum(week.values()) for week in kept),
+            since=report.history.since,
+            until=report.history.until,
+            weeks=report.weeks,
+            tickets=report.tickets,
         ),
-        teams=[TeamForecastOut.model_validate(one.model_dump(exclude={"hours"})) for one in teams],
-        hours=await asyncio.to_thread(_hours, teams, planned, hour, place, kept),
-        drill_down=_drill_down(Period(since, hour), team, place),
+        teams=[team_forecast(one, stored, now) for one, stored in report.teams.items()],
+        hours=[_spoken_hour(hour) for hour in report.hours],
+        drill_down=_drill_down(report.history, team, report.zone),
+    )
+
+
+def _spoken_hour(hour: ForecastHour) -> ForecastHourOut:
+    ahead = dict.fromkeys(ExpectedHour._fields) if hour.ahead is None else hour.ahead._asdict()
+    return ForecastHourOut.model_validate(
+        {
+            **ahead,
+            "hour_of_week": hour.hour_of_week,
+            "starts_at": hour.starts_at,
+            "staff": None if hour.ahead is None else hour.ahead.staff._asdict(),
+            "planned": hour.planned,
+            "came": None if hour.came is None else hour.came._asdict(),
+        }
     )
 
 
 def _drill_down(period: Period, team: Slug | None, zone: Zone) -> str:
-    query = {"figure": "opened", "from": period.since.isoformat(), "to": period.until.isoformat(), "zone": zone}
+    query = {"figure": ARRIVED, "from": period.since.isoformat(), "to": period.until.isoformat(), "zone": zone}
     narrowed = {} if team is None else {"team": team}
     return f"{DRILL_DOWN}?{urlencode({**query, **narrowed, 'group_by': Dimension.HOUR_OF_WEEK})}{{&key}}"
-
-
-async def _arrivals(
-    desk: Desk, periods: Iterable[Period], wanted: ReportFilter, now: datetime, zone: Zone
-) -> list[Week]:
-    """What came in each week, asked for as every report does."""
-    weeks: list[Week] = []
-    for period in periods:
-        question = Question(period, now, wanted, Dimension.HOUR_OF_WEEK, zone=zone)
-        answer = await desk.reports.ask([FIGURES["opened"]], question)
-        counts = {group.key: group.values["opened"] for group in answer.groups}
-        weeks.append({int(key): count for key, count in counts.items() if key and isinstance(count, int)})
-    return weeks
-
-
-def _usual_zone(teams: Iterable[TeamPredictionOut]) -> Zone:
-    """That by which most of the tickets were forecast."""
-    tickets: Counter[Zone] = Counter()
-    for one in teams:
-        if one.zone is not None and one.trained_on is not None:
-            tickets[one.zone] += one.trained_on.tickets
-    return max(tickets, key=lambda zone: (tickets[zone], zone), default="UTC")
-
-
-def _hours(
-    teams: Sequence[TeamPredictionOut],
-    planned: Mapping[datetime, float],
-    hour: datetime,
-    zone: Zone,
-    weeks: Sequence[Week],
-) -> list[ForecastHourOut]:
-    """In a thread of its own: the bands of many teams take a while."""
-    of_hour: dict[datetime, list[PredictedHourOut]] = {}
-    for one in teams:
-        for told in one.hours:
-            of_hour.setdefault(told.starts_at, []).append(told)
-    starts: dict[int, datetime] = {}
-    for ahead, place in enumerate(hours_of_week(hour, HOURS_A_WEEK, zone)):
-        starts.setdefault(place, hour + timedelta(hours=ahead))
-    return [
-        ForecastHourOut.model_validate(
-            {
-                "hour_of_week": place,
-                "starts_at": starts.get(place),
-                **_expected(of_hour.get(starts[place], []) if place in starts else []),
-                "planned": planned.get(starts[place], 0.0) if place in starts else None,
-                "came": None if history is None else history._asdict(),
-            }
-        )
-        for place, history in enumerate(hour_histories(weeks))
-    ]
-
-
-def _expected(parts: Sequence[PredictedHourOut]) -> dict[str, object]:
-    """What all teams with a forecast may expect of an hour."""
-    if not parts:
-        return dict.fromkeys(("expected", "low", "high", "outer_low", "outer_high", "load", "staff"))
-    whole = summed([Banded(one.expected, one.low, one.high, one.deviation) for one in parts])
-    staff = summed_staff([Staff(one.staff.expected, one.staff.low, one.staff.high) for one in parts])
-    return {
-        **whole._asdict(),
-        "expected": round(whole.expected, 4),
-        "load": round(sum(one.load for one in parts), 4),
-        "staff": StaffOut(**staff._asdict()),
-    }

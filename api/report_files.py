@@ -14,13 +14,17 @@ from fastapi import Response
 from api.report_questions import ReportFormat
 from api.spooled_response import Spool, SpooledResponse
 from api.state import Desk
+from database.forecast_reports import ForecastReport
+from database.forecast_tables import forecast_table, forecast_tables
 from database.report_figure import Figure
 from database.report_tables import answer_tables, flat_table, title_of
 from database.reports import Answer
 from domain.access import TicketScope
-from domain.business_calendar import time_zone
+from domain.business_calendar import Zone, time_zone
+from domain.forecast_report import FORECAST
+from domain.period import Period
 from domain.report import Question, Unit
-from domain.report_table import Column, Row
+from domain.report_table import Column, Row, Table
 from integrations.report_files import CSV_TYPE, XLSX_TYPE, CsvLines, XlsxFile, csv_bytes, xlsx_bytes
 
 FILES_AT_A_TIME = 2
@@ -56,14 +60,22 @@ class _Sheet(NamedTuple):
 
 async def answer_file(report: str, figures: Sequence[Figure], answer: Answer, format: ReportFormat) -> Response:
     """A report as a file: as CSV the total, its groups and its pieces in one table, as a workbook each in its own."""
-    content = await asyncio.to_thread(_content, report, figures, answer, format)
-    return Response(content, media_type=_TYPES[format], headers=_named(report, answer.question, format))
+    make = flat_table if format == "csv" else answer_tables
+    content = await asyncio.to_thread(lambda: _content(report, make(report, figures, answer)))
+    question = answer.question
+    return Response(content, media_type=_TYPES[format], headers=_named(report, question.period, question.zone, format))
 
 
-def _content(report: str, figures: Sequence[Figure], answer: Answer, format: ReportFormat) -> bytes:
-    if format == "csv":
-        return csv_bytes(flat_table(report, figures, answer))
-    return xlsx_bytes(answer_tables(report, figures, answer), title_of(report))
+async def forecast_file(report: ForecastReport, format: ReportFormat) -> Response:
+    """The forecast as a file: as CSV the hours of the week, as a workbook also its teams and what is what."""
+    make = forecast_table if format == "csv" else forecast_tables
+    content = await asyncio.to_thread(lambda: _content(FORECAST, make(report)))
+    named = _named(FORECAST, report.question.period, report.zone, format)
+    return Response(content, media_type=_TYPES[format], headers=named)
+
+
+def _content(report: str, made: Table | Sequence[Table]) -> bytes:
+    return csv_bytes(made) if isinstance(made, Table) else xlsx_bytes(made, title_of(report))
 
 
 def tickets_file(desk: Desk, asked: TicketsAsked, format: ReportFormat) -> Response:
@@ -82,7 +94,9 @@ def tickets_file(desk: Desk, asked: TicketsAsked, format: ReportFormat) -> Respo
         ):  # fmt: skip
             await _FILL[format](spool, sheet, batches)
 
-    return SpooledResponse(fill, _TYPES[format], _named(f"tickets-{figure.name}", question, format))
+    return SpooledResponse(
+        fill, _TYPES[format], _named(f"tickets-{figure.name}", question.period, question.zone, format)
+    )
 
 
 def _columns(figure: Figure) -> Sequence[Column]:
@@ -132,10 +146,8 @@ _FILL: Mapping[ReportFormat, Callable[[Spool, _Sheet, AsyncIterator[Sequence[Row
 }
 
 
-def _named(name: str, question: Question, format: ReportFormat) -> dict[str, str]:
+def _named(name: str, period: Period, zone: Zone, format: ReportFormat) -> dict[str, str]:
     """The name that a browser saves it by: of the first and the last day of the period in its zone."""
-    since, until = question.period
-    first, last = (
-        one.astimezone(time_zone(question.zone)).date() for one in (since, until - timedelta(microseconds=1))
-    )
+    ends = (period.since, period.until - timedelta(microseconds=1))
+    first, last = (one.astimezone(time_zone(zone)).date() for one in ends)
     return {"Content-Disposition": f'attachment; filename="{name}-{first}-to-{last}.{format}"'}

@@ -20,11 +20,13 @@ from api.state import Desk
 from database.report_catalogue import REPORTS
 from database.report_mails import ReportMailRecord
 from domain.errors import InvalidError
+from domain.forecast_report import FORECAST
 from domain.ids import ReportMailId
 from domain.report import ReportFilter
-from domain.report_mail import ReportMailPlan, check_groups
+from domain.report_mail import ReportMailPlan, check_plan
 
 router = APIRouter(prefix="/reports/mails", tags=["reports"])
+MAILED = (*REPORTS, FORECAST)
 MailPath = Annotated[UUID, Path(description="The mailed report's id.")]
 
 
@@ -101,9 +103,9 @@ async def return_to_report_mail(id: MailPath, desk: InDesk, reader: AsReader, au
 async def _checked(desk: Desk, body: ReportMailBody) -> ReportMailPlan:
     """Raises InvalidError for a report or groups that there are not, UnknownReferenceError for filters."""
     plan = body.plan()
-    if plan.report not in REPORTS:
-        raise InvalidError(f"There is no report {plan.report}; there are {', '.join(REPORTS)}.")
-    check_groups(plan)
+    if plan.report not in MAILED:
+        raise InvalidError(f"There is no report {plan.report}; there are {', '.join(MAILED)}.")
+    check_plan(plan)
     if plan.group_by is not None and not any(one.population.knows(plan.group_by) for one in REPORTS[plan.report]):
         raise InvalidError(f"No figure of this report is known by {plan.group_by}.")
     await desk.reports.check_known(

@@ -28,6 +28,7 @@ from database.dispatch import DispatchStore
 from database.email_choices import EmailChoiceStore
 from database.erasure import ErasureStore
 from database.events import EventLog
+from database.forecast_reports import ForecastReports
 from database.forecasts import ForecastStore
 from database.identities import IdentityStore
 from database.inbox import InboxStore
@@ -103,6 +104,7 @@ class Desk:
     file_turns: asyncio.Semaphore
     """Of those who have a file of tickets made."""
     forecasts: ForecastStore
+    forecast_reports: ForecastReports
     shifts: ShiftStore
     shift_plans: ShiftPlanner
     rotas: RotaStore

@@ -2,31 +2,27 @@
 them."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
-from functools import lru_cache
-from typing import Annotated, Literal
+from datetime import datetime
+from typing import Annotated
 
 from fastapi import Depends, Query
 from pydantic import BaseModel, Field
 
 from api.state import Desk
-from database.forecasts import Planned, StoredForecast
+from database.forecasts import ForecastStatus, Planned, StoredForecast, forecast_status
 from domain.access import Reader, teams_with_figures
 from domain.errors import ForbiddenError
-from domain.forecast import HOUR, HOURS_A_WEEK, ForecastError, Method, hours_of_week
-from domain.forecast_sum import deviation_of
-from domain.staffing import ServiceTarget, load, staff_band
+from domain.forecast import ForecastError, Method
+from domain.predicted_hour import predicted_hours
+from domain.staffing import ServiceTarget
 from domain.ticket import Slug
 
-OUTDATED_AFTER = timedelta(days=2)
-"""The forecast is made every night; one that is missed may be made up for during the day."""
-NOTES = {
+NOTES: Mapping[ForecastStatus, str] = {
     "ready": "Forecast from the team's own history.",
     "outdated": "The last forecast is more than two days old: the nightly run has not come through since.",
     "not_enough_history": "There is not enough history: a forecast takes three whole days and twenty tickets.",
     "none": "No forecast was made yet. One is made every night; a supervisor can ask for one now.",
 }
-Status = Literal["ready", "outdated", "not_enough_history", "none"]
 
 
 class ServiceTargetOut(BaseModel):
@@ -88,7 +84,7 @@ class TeamForecastOut(BaseModel):
     there is none."""
 
     team: Slug
-    status: Status
+    status: ForecastStatus
     note: str
     method: Method | None
     zone: str | None
@@ -134,27 +130,27 @@ def team_predictions(
     found: Mapping[Slug, StoredForecast | None], planned: Planned, weeks: int, target: ServiceTarget, now: datetime
 ) -> list[TeamPredictionOut]:
     """In a thread of its own: a month of many teams takes a while."""
-    return [_item(team, stored, planned, weeks, target, now) for team, stored in found.items()]
+    return [
+        TeamPredictionOut.model_validate(
+            {**dict(team_forecast(team, stored, now)), "hours": _hours(team, stored, planned, weeks, target, now)}
+        )
+        for team, stored in found.items()
+    ]
 
 
-def _item(
-    team: Slug, stored: StoredForecast | None, planned: Planned, weeks: int, target: ServiceTarget, now: datetime
-) -> TeamPredictionOut:
+def team_forecast(team: Slug, stored: StoredForecast | None, now: datetime) -> TeamForecastOut:
+    """What a team's forecast was made of, or why there is none."""
+    status = forecast_status(stored, now)
     if stored is None:
-        return TeamPredictionOut(
-            team=team, status="none", note=NOTES["none"], method=None, zone=None, computed_at=None, trained_on=None,
-            error=None, handling_minutes=None, estimated_share=None, hours=[],
+        return TeamForecastOut(
+            team=team, status=status, note=NOTES[status], method=None, zone=None, computed_at=None, trained_on=None,
+            error=None, handling_minutes=None, estimated_share=None,
         )  # fmt: skip
     forecast, handling = stored.forecast, stored.handling
-    state: Status = "ready"
-    if now - stored.computed_at > OUTDATED_AFTER:
-        state = "outdated"
-    elif forecast.method is None:
-        state = "not_enough_history"
-    return TeamPredictionOut(
+    return TeamForecastOut(
         team=team,
-        status=state,
-        note=NOTES[state],
+        status=status,
+        note=NOTES[status],
         method=forecast.method,
         zone=forecast.zone,
         computed_at=stored.computed_at,
@@ -162,41 +158,21 @@ def _item(
         error=None if forecast.error is None else _error(forecast.error),
         handling_minutes=handling.minutes,
         estimated_share=handling.estimated_share,
-        hours=_hours(team, stored, planned, weeks, target, now),
     )
 
 
 def _hours(
-    team: Slug, stored: StoredForecast, planned: Planned, weeks: int, target: ServiceTarget, now: datetime
+    team: Slug, stored: StoredForecast | None, planned: Planned, weeks: int, target: ServiceTarget, now: datetime
 ) -> list[PredictedHourOut]:
-    """From the present hour on, as far as was asked for and forecast."""
-    forecast, handling_minutes = stored.forecast, stored.handling.minutes
-    first = max(0, (now - forecast.until) // HOUR)
-    last = min(first + weeks * HOURS_A_WEEK, len(forecast.expected))
-    starts_at = forecast.until + first * HOUR
-    places = hours_of_week(starts_at, max(0, last - first), forecast.zone)
+    if stored is None:
+        return []
     return [
         PredictedHourOut(
-            starts_at=forecast.until + hour * HOUR,
-            hour_of_week=place,
-            expected=forecast.expected[hour],
-            low=forecast.low[hour],
-            high=forecast.high[hour],
-            deviation=forecast.deviation[hour]
-            if forecast.deviation
-            else round(deviation_of(forecast.expected[hour], forecast.low[hour], forecast.high[hour]), 4),
-            load=round(load(forecast.expected[hour], handling_minutes), 4),
-            staff=_staff(forecast.expected[hour], forecast.low[hour], forecast.high[hour], handling_minutes, target),
-            planned=planned.get((team, forecast.until + hour * HOUR), 0.0),
+            **{**hour._asdict(), "staff": StaffOut(**hour.staff._asdict())},
+            planned=planned.get((team, hour.starts_at), 0.0),
         )
-        for hour, place in zip(range(first, last), places, strict=True)
+        for hour in predicted_hours(stored.forecast, stored.handling.minutes, weeks, target, now)
     ]
-
-
-@lru_cache(maxsize=4096)
-def _staff(expected: float, low: int, high: int, handling_minutes: float, target: ServiceTarget) -> StaffOut:
-    """Weeks repeat each other."""
-    return StaffOut(**staff_band(expected, low, high, handling_minutes, target)._asdict())
 
 
 def _error(error: ForecastError) -> PredictionErrorOut:

@@ -4,6 +4,10 @@ import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from database.forecast_letters import forecast_letter
+from database.forecast_reports import ForecastQuestion, ForecastReports
+from database.forecast_tables import WEEKDAYS
+from database.forecasts import ForecastStore
 from database.people import PeopleStore, PersonRecord
 from database.pool import Pool
 from database.report_catalogue import REPORTS
@@ -13,6 +17,7 @@ from database.report_mails import ReportMailRecord, ReportMailStore
 from database.report_tables import answer_tables, flat_table, title_of
 from database.reports import Answer, Reports, Values
 from domain.access import agent_with_figures, teams_with_figures
+from domain.forecast_report import FORECAST
 from domain.ids import PersonId, ReportMailId, ReportMailRunId
 from domain.period import pieces_of
 from domain.report import Dimension, Question, ReportFilter, Spread, Unit, Value, change
@@ -21,7 +26,6 @@ from domain.report_mail import Chart, FigureLine, LetterOutcome, PeriodKind, Rep
 SHOWN_GROUPS = 12
 """In a chart, those with the most; all are in the file."""
 SHOWN_LINES = 2
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 class ReportLetters:
@@ -32,6 +36,7 @@ class ReportLetters:
         self._people = PeopleStore(pool)
         self._mails = ReportMailStore(pool)
         self._reports = Reports(pool)
+        self._forecasts = ForecastReports(ForecastStore(pool), self._reports)
         self._log = ReportLog(pool)
 
     async def read(
@@ -39,7 +44,7 @@ class ReportLetters:
     ) -> ReportLetter | LetterOutcome:
         """The letter of a run that was due at that moment; or why there is none: it was sent, say.
 
-        Raises FactsBehindError until facts have come past the end of its period.
+        Raises FactsBehindError until facts have come past the end of its period; of a forecast, past its beginning.
         """
         known = await self._pool.fetchval(
             "select outcome from report_mail_letters where run_id = $1 and person_id = $2", run, person
@@ -54,11 +59,20 @@ class ReportLetters:
         wanted = _may_be_told(record, receiver)
         if wanted is None:
             return LetterOutcome.NO_RIGHTS
+        if record.plan.report == FORECAST:
+            return await self._forecast(record, receiver, letter_id(run, person), wanted, at)
         figures = REPORTS[record.plan.report]
         question = _question(record, wanted, at)
         await self._log.check_reached(question.period.until, question.now)
         answer = await self._reports.ask(figures, question)
         return _letter(record, receiver, letter_id(run, person), figures, answer)
+
+    async def _forecast(
+        self, record: ReportMailRecord, receiver: PersonRecord, id: str, wanted: ReportFilter, at: datetime
+    ) -> ReportLetter:
+        question = ForecastQuestion(at, wanted.within, wanted.team, zone=record.plan.zone)
+        await self._log.check_reached(question.period.since, datetime.now(UTC))
+        return forecast_letter(record, receiver, id, await self._forecasts.ask(question))
 
 
 def _may_be_told(record: ReportMailRecord, receiver: PersonRecord) -> ReportFilter | None:
@@ -131,7 +145,9 @@ def _by_group(figures: Sequence[Figure], answer: Answer) -> list[Chart]:
     title = f"{title_of(figure.name)} by {title_of(dimension).lower()}"
     drawn = {group.key: _drawn(group.values[figure.name]) for group in answer.groups}
     if dimension is Dimension.HOUR_OF_WEEK:
-        rows = {day: [drawn.get(str(place * 24 + hour), 0.0) for hour in range(24)] for place, day in enumerate(_DAYS)}
+        rows = {
+            day: [drawn.get(str(place * 24 + hour), 0.0) for hour in range(24)] for place, day in enumerate(WEEKDAYS)
+        }
         return [Chart(title, [str(hour) for hour in range(24)], rows, "heat", figure.unit)]
     most = sorted(answer.groups, key=lambda group: -_rank(drawn[group.key]))[:SHOWN_GROUPS]
     labels = [group.name or group.key or "(none)" for group in most]

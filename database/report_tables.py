@@ -120,24 +120,26 @@ def _about(report: str, figures: Sequence[Figure], answer: Answer) -> Table:
     question = answer.question
     rows: list[Row] = [
         ("Report", title_of(report)),
-        ("Period", _stretch(question.period, question.zone)),
-        ("As of", _spoken(question.as_of or question.now, question.zone)),
+        ("Period", spoken_stretch(question.period, question.zone)),
+        ("As of", spoken_moment(question.as_of or question.now, question.zone)),
         ("Time zone", question.zone),
         *_narrowed(question),
     ]
     if answer.previous_period is not None:
-        rows.append(("Compared with", _stretch(answer.previous_period, question.zone)))
+        rows.append(("Compared with", spoken_stretch(answer.previous_period, question.zone)))
     rows += [(title_of(figure.name), figure.meaning) for figure in figures]
     return Table(
         "about", "About", [Column("what", "What", "text"), Column("meaning", "Meaning", "text")], rows, question.zone
     )
 
 
-def _stretch(period: Period, zone: Zone) -> str:
-    return f"{_spoken(period.since, zone)} to {_spoken(period.until, zone)}"
+def spoken_stretch(period: Period, zone: Zone) -> str:
+    """From where to where, on the zone's clocks."""
+    return f"{spoken_moment(period.since, zone)} to {spoken_moment(period.until, zone)}"
 
 
-def _spoken(moment: datetime, zone: Zone) -> str:
+def spoken_moment(moment: datetime, zone: Zone) -> str:
+    """What the zone's clocks show then, to the minute."""
     return moment.astimezone(time_zone(zone)).isoformat(" ", "minutes")
 
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from domain.business_calendar import Zone, time_zone
 from domain.errors import InvalidError
+from domain.forecast_report import FORECAST, week_to_come
 from domain.ids import PersonId, ReportMailId, ReportMailRunId
 from domain.period import Period, offsets_of
 from domain.report import Dimension, Unit, Value
@@ -33,7 +34,7 @@ _LONG_MONTHS, _SHORT_MONTHS = (1, 3, 5, 7, 8, 10, 12), (4, 6, 9, 11)
 
 
 class PeriodKind(StrEnum):
-    """Of which days a mail tells; the last of them is always the day before it is due, or earlier."""
+    """Of which days a mail tells; the last of them is the day before it is due, or earlier. But for the forecast."""
 
     YESTERDAY = "yesterday"
     LAST_7_DAYS = "last_7_days"
@@ -41,6 +42,8 @@ class PeriodKind(StrEnum):
     LAST_WEEK = "last_week"
     """From Monday to Sunday."""
     LAST_MONTH = "last_month"
+    NEXT_7_DAYS = "next_7_days"
+    """Of the forecast alone: from the hour in which it is due."""
 
 
 Attachment = Literal["none", "csv", "xlsx"]
@@ -154,6 +157,8 @@ def days_of_month(day: int) -> list[MailDays]:
 
 def period_at(kind: PeriodKind, moment: datetime, zone: Zone) -> Period:
     """The period that a mail which is due at that moment tells of."""
+    if kind is PeriodKind.NEXT_7_DAYS:
+        return week_to_come(moment)
     today = moment.astimezone(time_zone(zone)).date()
     monday, first = today - timedelta(days=today.weekday()), today.replace(day=1)
     since, until = {
@@ -171,8 +176,13 @@ def _begin(day: date, zone: Zone) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=time_zone(zone)).astimezone(UTC)
 
 
-def check_groups(plan: ReportMailPlan) -> None:
-    """Raises InvalidError when other groups are asked for than the report always has."""
+def check_plan(plan: ReportMailPlan) -> None:
+    """Raises InvalidError when other groups are asked for than the report always has, or what a forecast does not know
+    or alone knows."""
+    if (plan.report == FORECAST) != (plan.period is PeriodKind.NEXT_7_DAYS):
+        raise InvalidError("The forecast, and no other report, is of the next seven days.")
+    if plan.report == FORECAST and (plan.group_by is not None or plan.filters != MailFilters(team=plan.filters.team)):
+        raise InvalidError("A forecast is of teams: it knows no groups and no other filters.")
     if plan.group_by is not None and plan.groups is not plan.group_by:
         raise InvalidError(f"This report is always by {plan.groups}.")
 
@@ -223,12 +233,12 @@ class FigureLine(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """A picture of figures; NaN is a gap."""
+    """A picture of figures; NaN is a gap. Of a `band`, the first two series are its ends."""
 
     title: str
     labels: Sequence[str]
     series: Mapping[str, Sequence[float]]
-    kind: Literal["line", "bar", "heat"]
+    kind: Literal["line", "bar", "heat", "band"]
     unit: Unit
 
 

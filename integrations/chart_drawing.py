@@ -18,6 +18,8 @@ from matplotlib.font_manager import FontProperties, findfont
 from matplotlib.ft2font import FT2Font
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from domain.forecast import HOURS_A_DAY
+
 mpl.rcParams["text.parse_math"] = False  # a dollar sign in a name is no formula
 SIZE_INCHES, DPI = (6.0, 3.0), 200
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#CC79A7", "#000000", "#F0E442")
@@ -49,7 +51,7 @@ def draw(
     title: str,
     labels: Sequence[str],
     series: Mapping[str, Sequence[float]],
-    kind: Literal["line", "bar", "heat"],
+    kind: Literal["line", "bar", "heat", "band"],
     unit: str,
 ) -> bytes:
     """Raises ValueError; see `chart_png`."""
@@ -98,6 +100,14 @@ def _cut_names(series: Mapping[str, Sequence[float]]) -> dict[str, Sequence[floa
 
 
 def _line(axes: Axes, labels: Sequence[str], series: Mapping[str, Sequence[float]], scale: Scale) -> None:
+    _draw_lines(axes, series)
+    axes.set_xlim(-0.5, max(len(labels) - 0.5, 0.5))
+    _values_upwards(axes, series, scale)
+    _legend(axes, series)
+    _name_places(axes, labels)
+
+
+def _draw_lines(axes: Axes, series: Mapping[str, Sequence[float]]) -> None:
     for place, (name, values) in enumerate(series.items()):
         every = range(len(values))
         marked = every if len(values) <= MARKED_POINTS else [one for one in every if _is_alone(values, one)]
@@ -105,10 +115,19 @@ def _line(axes: Axes, labels: Sequence[str], series: Mapping[str, Sequence[float
             every, values, color=COLOURS[place], marker=MARKS[place], markevery=list(marked), markersize=3.5,
             linewidth=1.6, label=name, clip_on=False, zorder=3,
         )  # fmt: skip
-    axes.set_xlim(-0.5, max(len(labels) - 0.5, 0.5))
+
+
+def _band(axes: Axes, labels: Sequence[str], series: Mapping[str, Sequence[float]], scale: Scale) -> None:
+    """An area from the first of the series to the second, with lines for the others, over the hours of the week."""
+    (low, bottom), (high, top), *lines = series.items()
+    axes.fill_between(
+        range(len(labels)), bottom, top, color=COLOURS[4], alpha=0.45, linewidth=0, label=f"{low} to {high.lower()}"
+    )  # fmt: skip
+    _draw_lines(axes, dict(lines))
+    axes.set_xlim(-0.5, len(labels) - 0.5)
     _values_upwards(axes, series, scale)
     _legend(axes, series)
-    _name_places(axes, labels)
+    _name_places(axes, labels, step=HOURS_A_DAY)
 
 
 def _is_alone(values: Sequence[float], place: int) -> bool:
@@ -161,6 +180,7 @@ _KINDS: Mapping[str, Callable[[Axes, Sequence[str], Mapping[str, Sequence[float]
     "line": _line,
     "bar": _bar,
     "heat": _heat,
+    "band": _band,
 }
 
 
@@ -194,10 +214,10 @@ def _legend(axes: Axes, series: Mapping[str, Sequence[float]]) -> None:
         _figure(axes).legend(loc="outside lower center", ncols=columns, frameon=False, fontsize=SMALL, labelcolor=GREY)
 
 
-def _name_places(axes: Axes, labels: Sequence[str], offset: float = 0) -> None:
-    """As many of the labels below the axis as have room, evenly."""
+def _name_places(axes: Axes, labels: Sequence[str], offset: float = 0, step: int = 1) -> None:
+    """As many of the labels below the axis as have room, evenly: every one, or a multiple of so many places."""
     cut = [_fitting(label, 24) for label in labels]
-    every = next((one for one in range(1, len(cut)) if _fit_side_by_side(axes, cut, one)), max(len(cut), 1))
+    every = next((one for one in range(step, len(cut), step) if _fit_side_by_side(axes, cut, one)), max(len(cut), 1))
     places = range(0, len(cut), every)
     axes.tick_params(axis="x", pad=5)
     axes.set_xticks([place + offset for place in places], [cut[place] for place in places], fontsize=SMALL)

@@ -17,15 +17,16 @@ def chart_png(
     title: str,
     labels: Sequence[str],
     series: Mapping[str, Sequence[float]],
-    kind: Literal["line", "bar", "heat"],
+    kind: Literal["line", "bar", "heat", "band"],
     unit: str,
 ) -> bytes:
     """A picture of 1200 x 600 pixels, to be shown as 600 x 300. Takes time and no loop: call it in a thread.
 
     Each of the series has a value for each label; NaN is a gap. Of a `heat` map the labels are its columns and the
-    series its rows. `unit` is `count`, `share`, `seconds`, `number` (see `domain.report.Unit`), or a word to be written
-    behind the values. Texts that are too long are cut. Raises ValueError for series of other lengths than the labels,
-    and for more than eight of them that are no heat map.
+    series its rows. Of a `band` the first two series are its ends, the others lines, and the labels the hours of days.
+    `unit` is `count`, `share`, `seconds`, `number` (see `domain.report.Unit`), or a word to be written behind the
+    values. Texts that are too long are cut. Raises ValueError for series of other lengths than the labels, for more
+    than eight of them that are no heat map, and for a band without its ends.
     """
     with _drawing:
         _use_own_folder()

@@ -147,8 +147,8 @@ def _duration(seconds: int) -> str:
 
 
 def _words(chart: Chart) -> str:
-    """The latest points of a chart of time, the first of another one; a map's hours are no words."""
-    if chart.kind == "heat":
+    """The latest points of a chart of time, the first of another one; the hours of a week are no words."""
+    if chart.kind in ("heat", "band"):
         return ""
     places = range(len(chart.labels))
     shown = places[-MOST_POINTS:] if chart.title == "Day by day" else places[:MOST_POINTS]

@@ -18,6 +18,16 @@ SHAPE: tuple[float, ...] = tuple(
 )
 """Tickets an hour, from Monday's first hour on: busy office hours, quiet nights and weekends."""
 
+_FOLDED = """
+insert into ticket_facts (number, revision, updated_at, status, team, priority, category, sla_state, snoozed,
+    escalation_level, spans, span_since, requester_id, channel, opened_at, opened_team, opened_priority,
+    opened_category, pending_seconds, on_hold_seconds, reopenings, desk_replies, requester_replies, notes, assignments,
+    reassignments, moves, escalations, highest_level, one_touch)
+select number, 1, created_at, status, team, priority, category, 'none', false, 0, 1, created_at, requester_id, 'desk',
+    created_at, team, priority, category, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, false
+from tickets where team = $1
+"""
+
 
 def rates(weeks: int, since: datetime = MONDAY, zone: str = "UTC") -> list[float]:
     """The true rate of every hour."""
@@ -71,3 +81,8 @@ async def store_arrivals(
             numbers,
             requester,
         )
+
+
+async def fold_arrivals(pool: Pool, team: Slug) -> None:
+    """Make the facts of a team's tickets, as if their openings were in the log."""
+    await pool.execute(_FOLDED, team)

@@ -82,6 +82,10 @@ async def test_it_is_added_once_under_a_key(api: ApiDesk, supervisor: httpx2.Asy
         {"filters": {"team": ["no-such-team"]}},
         {"cadence": {"every": "month", "hour": 7}},
         {"period": "tomorrow"},
+        {"period": "next_7_days"},
+        {"report": "forecast"},
+        {"report": "forecast", "period": "next_7_days", "group_by": "team"},
+        {"report": "forecast", "period": "next_7_days", "filters": {"team": ["no-such-team"]}},
         {"attachment": "pdf"},
         {"unknown": 1},
     ],
@@ -90,6 +94,14 @@ async def test_what_cannot_be_sent_is_refused(
     api: ApiDesk, supervisor: httpx2.AsyncClient, changes: dict[str, Any]
 ) -> None:
     assert_problem(await supervisor.post(MAILS, json=a_mail(api, **changes)), 422)
+
+
+async def test_a_forecast_may_be_mailed(api: ApiDesk, supervisor: httpx2.AsyncClient) -> None:
+    body = a_mail(api, report="forecast", period="next_7_days", filters={"team": ["support"]}, attachment="csv")
+
+    mail = await added(supervisor, body)
+
+    assert (mail["report"], mail["period"], mail["filters"]["team"]) == ("forecast", "next_7_days", ["support"])
 
 
 async def test_receivers_are_of_the_desk(api: ApiDesk, supervisor: httpx2.AsyncClient) -> None:

@@ -20,10 +20,11 @@ from tests.factories import ADMIN, AGENT, OTHER_AGENT, SUPERVISOR, author
 KEY = OKPKey.generate_key("Ed25519")
 WRITER = ReportMailWriter(ReportMailLinks(lambda: (KEY, KeySet([KEY])), "http://localhost"), "http://localhost")
 NOW = datetime(2026, 3, 30, 7, tzinfo=UTC)
+PAST = [one for one in PeriodKind if one is not PeriodKind.NEXT_7_DAYS]
 DAILY = Cadence(every="day", hour=7)
 
 
-@pytest.mark.parametrize(("report", "period"), list(product(REPORTS, PeriodKind)))
+@pytest.mark.parametrize(("report", "period"), list(product(REPORTS, PAST)))
 async def test_each_report_can_be_mailed(pool: Pool, report: str, period: PeriodKind) -> None:
     mails, letters = ReportMailStore(pool), ReportLetters(pool)
     group_by = Dimension.HOUR_OF_WEEK if report == "tickets" else None

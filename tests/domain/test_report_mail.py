@@ -14,7 +14,7 @@ from domain.report_mail import (
     Cadence,
     PeriodKind,
     ReportMailPlan,
-    check_groups,
+    check_plan,
     days_of_month,
     letter_id,
     moments_instead,
@@ -56,7 +56,15 @@ def test_a_midnight_that_the_clocks_skip_is_the_moment_of_the_skip() -> None:
     assert period == (datetime(2024, 4, 25, 22, tzinfo=UTC), datetime(2024, 4, 26, 21, tzinfo=UTC))
 
 
-@pytest.mark.parametrize("kind", PeriodKind)
+def test_the_week_to_come_is_of_hours() -> None:
+    """The clocks of Berlin go forward in it; those of Kathmandu show a quarter to when an hour begins."""
+    for zone in (BERLIN, "Asia/Kathmandu"):
+        period = period_at(PeriodKind.NEXT_7_DAYS, datetime.fromisoformat("2024-03-29T11:00+05:45"), zone)
+
+        assert period == (datetime(2024, 3, 29, 5, tzinfo=UTC), datetime(2024, 4, 5, 5, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("kind", [one for one in PeriodKind if one is not PeriodKind.NEXT_7_DAYS])
 def test_a_period_is_over_and_follows_that_of_the_time_before(kind: PeriodKind) -> None:
     for hours in range(0, 24 * 400, 7):
         moment = datetime(2023, 12, 1, tzinfo=UTC) + timedelta(hours=hours)
@@ -120,10 +128,28 @@ def test_a_time_that_the_clocks_skip_is_due_later_on_that_day(
 def test_some_reports_always_have_their_groups() -> None:
     plan = ReportMailPlan(report="agents", period=PeriodKind.YESTERDAY, cadence=Cadence(every="day", hour=7))
 
-    check_groups(plan)
+    check_plan(plan)
     assert plan.groups is Dimension.AGENT
     with pytest.raises(InvalidError):
-        check_groups(plan.model_copy(update={"group_by": Dimension.TEAM}))
+        check_plan(plan.model_copy(update={"group_by": Dimension.TEAM}))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"period": "last_week"},
+        {"report": "tickets"},
+        {"group_by": "team"},
+        {"filters": {"team": ["support"], "priority": ["urgent"]}},
+        {"filters": {"no_agent": True}},
+    ],
+)
+def test_a_forecast_is_of_teams_and_the_next_days(changes: dict[str, Any]) -> None:
+    plan = {"report": "forecast", "period": "next_7_days", "cadence": {"every": "day", "hour": 7}}
+
+    check_plan(ReportMailPlan.model_validate(plan | {"filters": {"team": ["support"]}}))
+    with pytest.raises(InvalidError):
+        check_plan(ReportMailPlan.model_validate(plan | changes))
 
 
 def test_a_run_and_its_letters_have_names_that_stay() -> None:

@@ -17,7 +17,7 @@ from integrations.report_charts import chart_png
 DAYS = ("2026-03-01", "2026-03-02", "2026-03-03", "2026-03-04", "2026-03-05")
 HOURS = [str(hour) for hour in range(24)]
 WEEK = {day: [float(hour + place) for hour in range(24)] for place, day in enumerate(("Mon", "Tue", "Wed"))}
-Kind = Literal["line", "bar", "heat"]
+Kind = Literal["line", "bar", "heat", "band"]
 
 
 def picture(png: bytes) -> Any:
@@ -57,6 +57,19 @@ def test_a_chart_is_a_picture_that_shows_its_figures(
     assert chart_png("Tickets", labels, series, kind, "count") == drawn
     assert chart_png("Tickets", labels, others, kind, "count") != drawn
     assert chart_png("Incidents", labels, series, kind, "count") != drawn
+
+
+def test_a_band_lies_between_its_ends_and_is_open_where_they_are_not_known() -> None:
+    places, wide = [str(hour) for hour in range(168)], [9.0] * 84 + [math.nan] * 84
+    series = {"Low": [1.0] * 168, "High": wide, "Expected": [5.0] * 168, "Came": [math.nan] * 84 + [2.0] * 84}
+
+    drawn = picture(chart_png("Tickets", places, series, "band", "number"))[:, :, :3]
+
+    assert drawn.shape == (600, 1200, 3)
+    pale = np.all(np.abs(drawn - drawn[300, 300]) < 0.02, axis=2)
+    assert not np.all(drawn[300, 300] > 0.99), "it has a colour of its own"
+    assert pale[200:400, 200:500].mean() > 0.8
+    assert pale[100:450, 700:1100].mean() < 0.01
 
 
 def test_every_series_has_a_colour_of_its_own() -> None:

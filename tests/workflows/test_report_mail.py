@@ -347,3 +347,22 @@ async def test_an_engine_that_cannot_be_reached_is_said_to_be_away(pool: Pool, f
         await schedules.remove(mail)
     with pytest.raises(EngineUnavailableError):
         await schedules.send(mail, run)
+
+
+async def test_a_forecast_is_mailed_with_its_charts(desk: EngineDesk, engine: Client, pool: Pool) -> None:
+    await desk.open(team="support", at=datetime.now(UTC) - timedelta(days=2))
+    while await ReportLog(pool).catch_up():
+        pass
+    server = MailServer()
+    async with listening(server) as port, mailing(engine, pool, port) as reports:
+        changes = {"report": "forecast", "period": PeriodKind.NEXT_7_DAYS, "attachment": "csv"}
+        mail = await reports.add(AGENT, **changes)
+        run = await reports.sent(mail.id)
+
+    assert outcomes(run) == {AGENT: LetterOutcome.SENT}
+    (message,) = server.taken
+    assert len([one for one in message.walk() if one.get_content_type() == "image/png"]) == 2
+    (file,) = message.iter_attachments()
+    assert str(file.get_filename()).startswith("forecast-")
+    assert len(file.get_content().splitlines()) == 169
+    assert "Tickets that came in a week, mean: –" not in part(message, "plain")  # noqa: RUF001  a dash
