@@ -10,6 +10,7 @@ import pytest
 from domain.ids import PersonId
 from tests.api.desk_api import ApiDesk, assert_problem
 from tests.api.shift_desk import REQUESTS, SHIFTS, TIME_OFF, a_break, at, listed, planned, said, times
+from tests.api.staff import NOBODY
 
 pytestmark = pytest.mark.usefixtures("empty_plan")
 
@@ -281,7 +282,7 @@ async def test_a_shift_that_is_cancelled_or_cut_takes_its_request_along(
         ({"wanted_shift": 1}, 422, "invalid"),
         ({"kind": "swap", "wanted_shift": 987654321}, 404, "not_found"),
         ({"shift": 987654321}, 404, "not_found"),
-        ({"to": str(uuid4())}, 422, "unknown_reference"),
+        ({"to": NOBODY}, 422, "unknown_reference"),
         ({"kind": "gift"}, 422, "invalid"),
     ],
     ids=str,

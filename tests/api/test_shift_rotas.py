@@ -11,6 +11,7 @@ import pytest
 from domain.ids import PersonId
 from tests.api.desk_api import ApiDesk, assert_problem
 from tests.api.shift_desk import MONDAY, ROTAS, SHIFTS, a_break, a_rota, a_shift, at, listed, planned, said, times
+from tests.api.staff import NOBODY
 
 pytestmark = pytest.mark.usefixtures("empty_plan")
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -118,7 +119,7 @@ async def test_to_lay_out_again_changes_nothing(api: ApiDesk, supervisor: httpx2
         ({"starts": "08:00", "ends": "00:30"}, "invalid"),
         ({"begins_on": "2031-02-30"}, "invalid"),
         ({"breaks": [{"kind": "lunch", "after_minutes": 470, "minutes": 30}]}, "break_outside_shift"),
-        ({"agent": str(uuid4())}, "unknown_reference"),
+        ({"agent": NOBODY}, "unknown_reference"),
         ({"team": "nowhere"}, "unknown_reference"),
     ],
     ids=str,

@@ -63,8 +63,8 @@ def test_a_file_with_one_key_is_read_as_ever(path: Path) -> None:
         "{}",
         "[]",
         "7",
-        json.dumps(OctKey.generate_key(256).as_dict(private=True)),
-        json.dumps(OKPKey.generate_key("Ed25519").as_dict(private=False)),
+        pytest.param(json.dumps(OctKey.generate_key(256).as_dict(private=True)), id="of another kind"),
+        pytest.param(json.dumps(OKPKey.generate_key("Ed25519").as_dict(private=False)), id="public"),
         "no json",
     ],
 )
