@@ -17,6 +17,7 @@ def forecast_letter(record: ReportMailRecord, receiver: PersonRecord, id: str, r
     return ReportLetter(
         id=id,
         mail=record.id,
+        person=receiver.id,
         address=receiver.email,
         name=receiver.name,
         report=FORECAST,

@@ -124,7 +124,8 @@ COMPRESSED = spelled(b"\x02" + a_browser().p256dh[1:33])
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("p256dh", ""), ("p256dh", "AAAA"), ("p256dh", OUTSIDE), pytest.param("p256dh", COMPRESSED, id="compressed"), ("p256dh", "ü" * 87),
+        ("p256dh", ""), ("p256dh", "AAAA"), ("p256dh", OUTSIDE),
+        pytest.param("p256dh", COMPRESSED, id="compressed"), ("p256dh", "ü" * 87),
         ("p256dh", "!" * 87), ("p256dh", spelled(b"\x04" * 66)), ("p256dh", "A" * 100_000), ("p256dh", None),
         ("p256dh", "A" * 89), ("p256dh", spelled(bytes(65))), ("p256dh", 7),
         ("auth", ""), ("auth", spelled(bytes(15))), ("auth", spelled(bytes(17))), ("auth", "+/+/+/+/+/+/+/+/+/+/+A"),

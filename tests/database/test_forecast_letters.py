@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import pytest
+from joserfc.jwk import KeySet, OKPKey
 from openpyxl import load_workbook
 
 from database.forecast_reports import ForecastQuestion, ForecastReports
@@ -18,9 +19,13 @@ from domain.forecast import AHEAD_WEEKS, HOURS_A_WEEK, Forecast, HandlingTime
 from domain.ids import PersonId
 from domain.report_mail import Cadence, LetterOutcome, MailFilters, PeriodKind, ReportLetter, ReportMailPlan, run_id
 from integrations.report_mail_texts import ReportMailWriter
+from integrations.unsubscribe_links import ReportMailLinks
 from tests.arrivals import fold_arrivals, store_arrivals
 from tests.factories import ADMIN, AGENT, BILLING_AGENT, REQUESTER, SUPERVISOR, author
 
+KEY = OKPKey.generate_key("Ed25519")
+DESK = "https://desk.example.com"
+WRITER = ReportMailWriter(ReportMailLinks(lambda: (KEY, KeySet([KEY])), DESK), DESK)
 MIDNIGHT = datetime(2026, 3, 30, tzinfo=UTC)
 """A Monday. In Berlin the clocks went forward the day before."""
 DUE = MIDNIGHT + timedelta(hours=5, minutes=30)
@@ -124,10 +129,9 @@ async def test_who_may_see_nothing_of_it_gets_none(letters: Letters) -> None:
 
 
 async def test_it_becomes_a_mail_with_its_pictures_and_its_file(letters: Letters) -> None:
-    writer = ReportMailWriter("https://desk.example.com")
     letter = await told(letters, ADMIN, attachment="xlsx")
 
-    mail = writer.write(letter)
+    mail = WRITER.write(letter, DUE)
 
     assert mail.subject == "Forecast: 30 March 2026 to 6 April 2026"
     assert len(mail.pictures) == 2
@@ -138,7 +142,7 @@ async def test_it_becomes_a_mail_with_its_pictures_and_its_file(letters: Letters
     assert "Tickets expected: 1,092" in mail.text
     assert "Busiest hour: Monday 00:00, tickets expected: 6.5" in mail.text
     assert "https://desk.example.com/reports/forecast" in mail.text
-    (lines,) = writer.write(await told(letters, ADMIN, attachment="csv")).files
+    (lines,) = WRITER.write(await told(letters, ADMIN, attachment="csv"), DUE).files
     assert lines.content.count(b"\r\n") == 169
 
 
@@ -150,7 +154,7 @@ async def test_without_a_forecast_there_is_a_letter_all_the_same(pool: Pool) -> 
 
     assert lines_of(letter) == {"Hours of staff planned": 0}
     assert not letter.charts
-    assert "Tickets expected: –" in ReportMailWriter("http://localhost").write(letter).text  # noqa: RUF001  a dash
+    assert "Tickets expected: –" in WRITER.write(letter, DUE).text  # noqa: RUF001  a dash
 
 
 async def test_it_waits_for_the_facts(letters: Letters) -> None:
