@@ -20,7 +20,7 @@ up: $(VENV)/.stamp-run ## run the whole system here: PostgreSQL, Temporal, worke
 	@exec $(BIN)/python -m stack
 
 test: $(VENV)/.stamp-dev $(PROVIDER) $(PARSER) ## run the tests (ARGS="tests/domain -k reopen" for some of them)
-	@exec $(BIN)/python -m pytest $(ARGS)
+	@exec $(BIN)/python -m pytest $(or $(ARGS),-n 2 --dist loadfile)
 
 check: $(VENV)/.stamp-dev ## format, lint, types and import contracts
 	$(BIN)/python -m ruff format --check .
