@@ -38,6 +38,7 @@ from tests.integrations.mail_server import HOST, MailServer, listening
 from tests.integrations.push_service import Browser, PushService, push_service
 from tests.messages import asked_message, notified, outcome_of
 from tests.workflows.engine_desk import EngineDesk, add_text, eventually
+from tests.workflows.recorded_histories import readable
 from worker import build_worker, messages, sandbox
 from workflows.message import MessageWorkflow
 
@@ -189,7 +190,7 @@ async def test_a_no_for_good_is_kept_and_the_history_names_nobody(engine: Client
     async with listening(server) as port, message_desk(engine, pool, to_server(port)) as sending:
         message = await reply_to(pool, ticket, REQUESTER, "The password is sesame.", 2)
         assert await sending.sent(message) == "smtp_550"
-        history = (await sending.client.get_workflow_handle(f"message-{message}").fetch_history()).to_json()
+        history = readable(await sending.client.get_workflow_handle(f"message-{message}").fetch_history())
     assert await outcome_of(pool, message) == (False, "smtp_550")
     assert (server.attempts, server.taken) == (2, [])
     assert str(message) in history

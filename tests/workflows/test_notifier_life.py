@@ -2,8 +2,6 @@
 replays."""
 
 import asyncio
-import json
-import socket
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -12,25 +10,19 @@ from uuid import uuid4
 import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHistory
-from temporalio.worker import Replayer
 
 from database.bell import NOTICE_BELL, Bell
 from database.notification_plans import NotificationPlanStore
 from database.pool import Pool
 from domain.ids import PersonId
 from domain.notification import Choice, Mode, NotificationType
-from settings import ROOT
 from stack.postgres import Postgres
 from tests.database.notified import notified
 from tests.workflows.engine_desk import eventually
 from tests.workflows.notifier_desk import NotifierDesk
-from tests.workflows.test_ticket_life import HISTORIES, record, summary
-from worker import sandbox
-from workflows.guard import Guard
+from tests.workflows.recorded_histories import ABOUT_MACHINES, HISTORIES, readable, record, recorded, replayer, summary
 from workflows.notice_relay import NoticeRelay
-from workflows.notifier import NotifierWorkflow
 from workflows.notifier_client import NotifierClient
-from workflows.payloads import DATA_CONVERTER
 
 T = NotificationType
 PLANTED = ("Plantedname", "planted.person", "push.example.com")
@@ -219,15 +211,6 @@ def test_every_timer_and_activity_says_what_it_is_for(life: Life) -> None:
     assert all(line.startswith("look ") for line in of_type(EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED))
 
 
-def replayer() -> Replayer:
-    return Replayer(
-        workflows=[NotifierWorkflow],
-        data_converter=DATA_CONVERTER,
-        interceptors=[Guard()],
-        workflow_runner=sandbox(),
-    )
-
-
 async def test_the_life_replays(life: Life) -> None:
     await replayer().replay_workflow(life.history)
 
@@ -237,6 +220,5 @@ async def test_the_recorded_history_replays_in_todays_code(request: pytest.Fixtu
     if not file.exists():
         record(request.getfixturevalue("life").history, file)
         pytest.fail(f"{file.name} was recorded: look at it, commit it, run again")
-    recorded = file.read_text()
-    assert not [word for word in (*PLANTED, socket.gethostname(), "@", str(ROOT)) if word in recorded]
-    await replayer().replay_workflow(WorkflowHistory.from_json("notifier-day", json.loads(recorded)))
+    assert not [word for word in (*PLANTED, *ABOUT_MACHINES) if word in readable(recorded(file))]
+    await replayer().replay_workflow(recorded(file))
