@@ -22,6 +22,7 @@ from tests.workflows.engine_desk import eventually
 from tests.workflows.notifier_desk import NotifierDesk
 from tests.workflows.recorded_histories import ABOUT_MACHINES, HISTORIES, readable, record, recorded, replayer, summary
 from workflows.notice_relay import NoticeRelay
+from workflows.notifier import SILENT_FOR
 from workflows.notifier_client import NotifierClient
 
 T = NotificationType
@@ -120,16 +121,19 @@ async def test_a_message_that_is_being_sent_is_not_started_again_by_the_next_not
     desk.sending.is_free.clear()
     await desk.tells(person)
     assert await desk.handle(person).result() == "nothing waits"
-    before = len(desk.sending.asked)
+    first = await desk.notifiers.last_look(person)
+    assert first is not None
+    (message,) = first.unsent
+    await eventually(lambda: desk.times_sent([message]), all)
 
     await desk.notifiers.ensure(person)
     assert await desk.handle(person).result() == "nothing waits"
-    report = await desk.notifiers.last_look(person)
+    second = await desk.notifiers.last_look(person)
+    begun = await desk.times_sent([message])
     desk.sending.is_free.set()
 
-    assert report is not None
-    assert len(report.unsent) == 1
-    assert len(desk.sending.asked) == before
+    assert second is not None
+    assert (second.unsent, begun) == ((message,), [1])
     assert [channel for _, channel, *_ in await desk.messages(person, start)] == ["push"]
 
 
@@ -209,6 +213,14 @@ def test_every_timer_and_activity_says_what_it_is_for(life: Life) -> None:
     assert timers[0] == "rest"
     assert any(line.startswith("next look at ") for line in timers)
     assert all(line.startswith("look ") for line in of_type(EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED))
+
+
+def test_a_look_of_which_nothing_is_heard_is_begun_anew_soon(life: Life) -> None:
+    """Such as one that was handed to a worker which was just leaving."""
+    looks = [event.activity_task_scheduled_event_attributes for event in life.history.events]
+    silences = {look.heartbeat_timeout.ToTimedelta() for look in looks if look.activity_id}
+
+    assert silences == {SILENT_FOR}
 
 
 async def test_the_life_replays(life: Life) -> None:
