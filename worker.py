@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Final
 
 import uvloop
 from temporalio.client import Client, RPCError
@@ -129,6 +130,12 @@ CALLS_AT_ONCE = 64
 """Webhooks that one worker calls at a time."""
 TELLING_SECONDS = 10.0
 """How long a rollout waits for a ticket to answer before it asks again."""
+WORKFLOWS: Final[tuple[type, ...]] = (
+    *(TicketWorkflow, AgentWorkflow, DispatchWorkflow, AccountMailWorkflow, MessageWorkflow),
+    *(RolloutWorkflow, ForecastWorkflow, RotaWorkflow, RetentionWorkflow, NotifierWorkflow, WebhookWorkflow),
+    *(DailyReportWorkflow, ReportMailWorkflow),
+)
+"""All that the worker runs; of each a history is recorded in `tests/replay_histories/`."""
 log = logging.getLogger("worker")
 
 
@@ -180,11 +187,7 @@ def build_worker(
     return Worker(
         client,
         task_queue=task_queue,
-        workflows=[
-            *(TicketWorkflow, AgentWorkflow, DispatchWorkflow, AccountMailWorkflow, MessageWorkflow),
-            *(RolloutWorkflow, ForecastWorkflow, RotaWorkflow, RetentionWorkflow, NotifierWorkflow, WebhookWorkflow),
-            *(DailyReportWorkflow, ReportMailWorkflow),
-        ],
+        workflows=WORKFLOWS,
         activities=[
             *(activities.load_ticket, activities.record, activities.escalate),
             *(dispatching.dispatch_round, rotas.lay_out, retention.apply),

@@ -1,8 +1,7 @@
 """A round of a team's dispatcher: looks, decides, keeps its reasons, and has the tickets' workflows do it."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 from uuid import uuid4
@@ -10,6 +9,7 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict
 from temporalio import activity
 
+from activities.alive import alive
 from activities.matching import solve
 from domain.assignment_reasons import Decision
 from domain.dispatch import Ask, Board, Give, Order, TakeBack, plan
@@ -22,8 +22,6 @@ from domain.ticket_commands import AssignTicket, CommandEnvelope, OfferTicket, R
 
 LANES = 8
 """How many tickets are told at once."""
-BEAT_SECONDS = 5.0
-"""How often a round says that it lives, whatever it is at: a huge one is planned for longer than silence is borne."""
 
 
 class Dispatching(Protocol):
@@ -70,8 +68,8 @@ class DispatchActivities:
 
     @activity.defn
     async def dispatch_round(self, team: Slug) -> RoundReport:
-        """One round of the team."""
-        async with _alive():
+        """One round of the team. It beats, for a huge one is planned for longer than silence is borne."""
+        async with alive():
             return await self._round(team)
 
     async def _round(self, team: Slug) -> RoundReport:
@@ -122,22 +120,6 @@ class DispatchActivities:
             activity.logger.info("ticket %s: %s refused: %s", ticket.number, command.type, refusal.code)
             return "refused"
         return type(order).__name__
-
-
-@contextlib.asynccontextmanager
-async def _alive() -> AsyncIterator[None]:
-    """Meanwhile the engine hears that this round lives."""
-
-    async def beat() -> None:
-        while True:
-            activity.heartbeat()
-            await asyncio.sleep(BEAT_SECONDS)
-
-    beating = asyncio.create_task(beat())
-    try:
-        yield
-    finally:
-        beating.cancel()
 
 
 def _command(order: Order, decision: DecisionId | None) -> TicketCommand:

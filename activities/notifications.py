@@ -7,6 +7,7 @@ from typing import Protocol
 from pydantic import BaseModel, ConfigDict
 from temporalio import activity
 
+from activities.alive import alive
 from domain.ids import MessageId, PersonId
 from domain.notification_plan import Facts, Plan, plan
 
@@ -56,7 +57,8 @@ class NotificationActivities:
     @activity.defn
     async def decide_notifications(self, person: PersonId) -> NotifierReport:
         """One look at everything that waits for this person."""
-        planned = await self._plans.carry_out(person, self._clock(), plan)
+        async with alive():
+            planned = await self._plans.carry_out(person, self._clock(), plan)
         return NotifierReport(
             unsent=tuple(planned.unsent),
             next_at=planned.next_at,

@@ -21,6 +21,9 @@ with workflow.unsafe.imports_passed_through():
 
 SENDING = "MessageWorkflow"
 LOOK_TAKES = timedelta(minutes=2)
+SILENT_FOR = timedelta(seconds=30)
+"""A look whose worker does not say for so long that it lives is begun anew elsewhere: an alarm is not to wait for a
+worker that left."""
 PATIENT = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=5))
 REST = timedelta(seconds=1)
 """After each look: what comes in a storm is looked at together, by one run."""
@@ -90,6 +93,7 @@ class NotifierWorkflow:
             NotificationActivities.decide_notifications,
             self._person,
             start_to_close_timeout=LOOK_TAKES,
+            heartbeat_timeout=SILENT_FOR,
             retry_policy=PATIENT,
             summary=f"look {self._looks + 1}",
         )

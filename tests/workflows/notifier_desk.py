@@ -17,6 +17,7 @@ from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
+from activities.alive import alive
 from activities.notifications import NotificationActivities, NotificationPlans, Planned
 from database.notification_plans import NotificationPlanStore
 from database.notification_settings import NotificationSettingsStore
@@ -34,6 +35,7 @@ from workflows.guard import Guard
 from workflows.notifier import NotifierWorkflow, message_workflow_id
 from workflows.notifier_client import NotifierClient, notifier_id
 
+GRACE = timedelta(seconds=10)
 Came = tuple[timedelta, str, str, int]
 """A message: how long after the desk was opened, by which channel, of which kind, and how much it tells."""
 
@@ -51,8 +53,9 @@ class Sending:
     @activity.defn(name=SEND)
     async def send_message(self, message: MessageId) -> None:
         self.asked.append(message)
-        await self.is_free.wait()
-        await self._pool.execute("update messages set sent_at = now() where id = $1", message)
+        async with alive():
+            await self.is_free.wait()
+            await self._pool.execute("update messages set sent_at = now() where id = $1", message)
 
 
 class FaultyPlans:
@@ -151,11 +154,12 @@ class NotifierDesk:
             "group by m.id order by m.created_at, m.channel",
             person,
         )
-        await eventually(lambda: self._times_sent([row["id"] for row in rows]), all)
-        assert await self._times_sent([row["id"] for row in rows]) == [1] * len(rows)
+        await eventually(lambda: self.times_sent([row["id"] for row in rows]), all)
+        assert await self.times_sent([row["id"] for row in rows]) == [1] * len(rows)
         return [(row["created_at"] - since, row["channel"], row["kind"], row["tells"]) for row in rows]
 
-    async def _times_sent(self, ids: Sequence[UUID]) -> list[int]:
+    async def times_sent(self, ids: Sequence[UUID]) -> list[int]:
+        """How often the sending of each was begun."""
         return [self.sending.asked.count(MessageId(id)) for id in ids]
 
     async def _count(self, person: PersonId, where: str) -> int:
@@ -202,6 +206,7 @@ class NotifierDesk:
             activities=[activities.decide_notifications, self.sending.send_message],
             interceptors=[Guard()],
             workflow_runner=sandbox(),
+            graceful_shutdown_timeout=GRACE,  # as the worker that ships: what is being sent is sent
             **options,
         ):
             yield

@@ -16,4 +16,9 @@ class SendingWorkflow:
 
     @workflow.run
     async def run(self, start: MessageStart) -> None:
-        await workflow.execute_activity(SEND, start.message, start_to_close_timeout=timedelta(seconds=10))
+        await workflow.execute_activity(
+            SEND,
+            start.message,
+            start_to_close_timeout=timedelta(minutes=1),
+            heartbeat_timeout=timedelta(seconds=20),  # handed to a worker that left, it is begun anew
+        )

@@ -30,6 +30,7 @@ from settings import Settings
 from tests.factories import REQUESTER
 from tests.integrations.mail_server import HOST, MailServer, listening
 from tests.workflows.engine_desk import PATIENCE_SECONDS, eventually
+from tests.workflows.recorded_histories import readable
 from worker import build_worker, mail_sender, sandbox
 from workflows.account_mail import AccountMailStart, AccountMailWorkflow
 from workflows.account_mail_client import AccountMailClient, account_mail_workflow_id
@@ -122,7 +123,7 @@ async def test_a_no_for_good_fails_the_mail_at_once_and_its_history_names_nobody
         assert await desk.row(mail) == (False, "smtp_550")
         history = await engine.get_workflow_handle(account_mail_workflow_id(mail)).fetch_history()
     assert (server.attempts, server.taken) == (2, [])
-    written = history.to_json()
+    written = readable(history)
     assert str(mail) in written
     for personal in (email, email.split("@")[0], str(REQUESTER), "token="):
         assert personal not in written

@@ -1,7 +1,5 @@
 """What a day of an agent leaves in engine and database: the same in both, no personal text, a history that replays."""
 
-import json
-import socket
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -11,7 +9,6 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowHistory
-from temporalio.worker import Replayer
 
 from database.agent_lives import AgentLifeStore
 from database.pool import Pool
@@ -22,16 +19,11 @@ from domain.errors import DomainError
 from domain.ids import PersonId, ShiftId
 from domain.people import Actor, Role
 from domain.presence import PresenceRules
-from settings import ROOT
 from tests import agent_factories
 from tests.workflows.agent_desk import agents_worker
 from tests.workflows.engine_desk import eventually
-from tests.workflows.test_ticket_life import HISTORIES, record, summary
-from worker import sandbox
-from workflows.agent import AgentWorkflow
+from tests.workflows.recorded_histories import ABOUT_MACHINES, HISTORIES, readable, record, recorded, replayer, summary
 from workflows.agent_client import AgentClient, agent_workflow_id
-from workflows.guard import Guard
-from workflows.payloads import DATA_CONVERTER
 
 PLANTED = ("Plantedname", "planted.person")
 SECOND = timedelta(seconds=1)
@@ -111,15 +103,6 @@ async def plan(pool: Pool, agent: PersonId) -> None:
     )
 
 
-def replayer() -> Replayer:
-    return Replayer(
-        workflows=[AgentWorkflow],
-        data_converter=DATA_CONVERTER,
-        interceptors=[Guard()],
-        workflow_runner=sandbox(),
-    )
-
-
 async def test_the_day_is_told_as_it_was(life: Life) -> None:
     rows = await life.pool.fetch(
         "select data ->> 'presence' as presence, data ->> 'cause' as cause from events "
@@ -195,10 +178,9 @@ async def test_the_recorded_history_replays_in_todays_code(request: pytest.Fixtu
     if not file.exists():
         record(request.getfixturevalue("life").history, file)
         pytest.fail(f"{file.name} was recorded: look at it, commit it, run again")
-    recorded = file.read_text()
-    assert not [word for word in (*PLANTED, socket.gethostname(), "@", str(ROOT)) if word in recorded]
+    assert not [word for word in (*PLANTED, *ABOUT_MACHINES) if word in readable(recorded(file))]
 
-    await replayer().replay_workflow(WorkflowHistory.from_json("agent-day", json.loads(recorded)))
+    await replayer().replay_workflow(recorded(file))
 
 
 def of_type(life: Life, kind: int) -> list[HistoryEvent]:

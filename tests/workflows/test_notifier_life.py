@@ -2,8 +2,6 @@
 replays."""
 
 import asyncio
-import json
-import socket
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -12,25 +10,20 @@ from uuid import uuid4
 import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHistory
-from temporalio.worker import Replayer
 
 from database.bell import NOTICE_BELL, Bell
 from database.notification_plans import NotificationPlanStore
 from database.pool import Pool
 from domain.ids import PersonId
 from domain.notification import Choice, Mode, NotificationType
-from settings import ROOT
 from stack.postgres import Postgres
 from tests.database.notified import notified
 from tests.workflows.engine_desk import eventually
 from tests.workflows.notifier_desk import NotifierDesk
-from tests.workflows.test_ticket_life import HISTORIES, record, summary
-from worker import sandbox
-from workflows.guard import Guard
+from tests.workflows.recorded_histories import ABOUT_MACHINES, HISTORIES, readable, record, recorded, replayer, summary
 from workflows.notice_relay import NoticeRelay
-from workflows.notifier import NotifierWorkflow
+from workflows.notifier import SILENT_FOR
 from workflows.notifier_client import NotifierClient
-from workflows.payloads import DATA_CONVERTER
 
 T = NotificationType
 PLANTED = ("Plantedname", "planted.person", "push.example.com")
@@ -128,16 +121,19 @@ async def test_a_message_that_is_being_sent_is_not_started_again_by_the_next_not
     desk.sending.is_free.clear()
     await desk.tells(person)
     assert await desk.handle(person).result() == "nothing waits"
-    before = len(desk.sending.asked)
+    first = await desk.notifiers.last_look(person)
+    assert first is not None
+    (message,) = first.unsent
+    await eventually(lambda: desk.times_sent([message]), all)
 
     await desk.notifiers.ensure(person)
     assert await desk.handle(person).result() == "nothing waits"
-    report = await desk.notifiers.last_look(person)
+    second = await desk.notifiers.last_look(person)
+    begun = await desk.times_sent([message])
     desk.sending.is_free.set()
 
-    assert report is not None
-    assert len(report.unsent) == 1
-    assert len(desk.sending.asked) == before
+    assert second is not None
+    assert (second.unsent, begun) == ((message,), [1])
     assert [channel for _, channel, *_ in await desk.messages(person, start)] == ["push"]
 
 
@@ -219,13 +215,12 @@ def test_every_timer_and_activity_says_what_it_is_for(life: Life) -> None:
     assert all(line.startswith("look ") for line in of_type(EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED))
 
 
-def replayer() -> Replayer:
-    return Replayer(
-        workflows=[NotifierWorkflow],
-        data_converter=DATA_CONVERTER,
-        interceptors=[Guard()],
-        workflow_runner=sandbox(),
-    )
+def test_a_look_of_which_nothing_is_heard_is_begun_anew_soon(life: Life) -> None:
+    """Such as one that was handed to a worker which was just leaving."""
+    looks = [event.activity_task_scheduled_event_attributes for event in life.history.events]
+    silences = {look.heartbeat_timeout.ToTimedelta() for look in looks if look.activity_id}
+
+    assert silences == {SILENT_FOR}
 
 
 async def test_the_life_replays(life: Life) -> None:
@@ -237,6 +232,5 @@ async def test_the_recorded_history_replays_in_todays_code(request: pytest.Fixtu
     if not file.exists():
         record(request.getfixturevalue("life").history, file)
         pytest.fail(f"{file.name} was recorded: look at it, commit it, run again")
-    recorded = file.read_text()
-    assert not [word for word in (*PLANTED, socket.gethostname(), "@", str(ROOT)) if word in recorded]
-    await replayer().replay_workflow(WorkflowHistory.from_json("notifier-day", json.loads(recorded)))
+    assert not [word for word in (*PLANTED, *ABOUT_MACHINES) if word in readable(recorded(file))]
+    await replayer().replay_workflow(recorded(file))

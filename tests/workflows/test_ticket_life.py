@@ -1,30 +1,19 @@
 """What a whole life leaves in the engine: what operators see, no personal text, and a history that replays."""
 
-import json
-import socket
 from collections.abc import AsyncIterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowHistory
-from temporalio.worker import Replayer
 
 from database.pool import Pool
 from domain.ticket import Status, Ticket
-from settings import ROOT
 from tests.factories import AGENT
 from tests.workflows.engine_desk import EngineDesk
+from tests.workflows.recorded_histories import ABOUT_MACHINES, HISTORIES, readable, record, recorded, replayer, summary
 from tests.workflows.ticket_life import PLANTED, forgetful_desk, last_days, live
-from worker import sandbox
-from workflows.guard import Guard
-from workflows.payloads import DATA_CONVERTER
-from workflows.ticket import TicketWorkflow
-
-HISTORIES = ROOT / "tests" / "replay_histories"
-"""Recorded lives. To record one anew (after a change that `workflow.patched` guards keep the old one beside it),
-remove its file and run this test."""
 
 
 class Life(NamedTuple):
@@ -40,15 +29,6 @@ async def life(engine: Client, pool: Pool) -> AsyncIterator[Life]:
         ticket = await live(desk, records)
         end = await last_days(desk)
         yield Life(desk, ticket, await desk.handle(ticket).fetch_history(), await desk.handle(end).fetch_history())
-
-
-def replayer() -> Replayer:
-    return Replayer(
-        workflows=[TicketWorkflow],
-        data_converter=DATA_CONVERTER,
-        interceptors=[Guard()],
-        workflow_runner=sandbox(),
-    )
 
 
 async def test_the_life_ended_as_told(life: Life) -> None:
@@ -109,36 +89,10 @@ async def test_the_recorded_history_replays_in_todays_code(name: str, request: p
         life: Life = request.getfixturevalue("life")
         record(life.end if name == "last_days" else life.history, file)
         pytest.fail(f"{file.name} was recorded: look at it, commit it, run again")
-    recorded = file.read_text()
-    assert not [word for word in (*PLANTED, socket.gethostname(), "@", str(ROOT)) if word in recorded]
+    assert not [word for word in (*PLANTED, *ABOUT_MACHINES) if word in readable(recorded(file))]
 
-    await replayer().replay_workflow(WorkflowHistory.from_json(f"ticket-{name}", recorded))
+    await replayer().replay_workflow(recorded(file))
 
 
 def of_type(life: Life, kind: int) -> list[HistoryEvent]:
     return [event for event in [*life.history.events, *life.end.events] if event.event_type == kind]
-
-
-def summary(event: HistoryEvent) -> str:
-    data = event.user_metadata.summary.data
-    return str(json.loads(data)) if data else ""
-
-
-def record(history: WorkflowHistory, file: Any) -> None:
-    """Write the history without the names and paths of the processes that made it."""
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(json.dumps(_anonymous(json.loads(history.to_json())), indent=1, sort_keys=True) + "\n")
-
-
-def _anonymous(part: Any) -> Any:
-    if isinstance(part, list):
-        return [_anonymous(item) for item in part]
-    if not isinstance(part, dict):
-        return part
-    if part.get("kind") == "TASK_QUEUE_KIND_STICKY":
-        return {**part, "name": "sticky"}
-    return {
-        name: "someone" if name == "identity" else _anonymous(value)
-        for name, value in part.items()
-        if name not in ("workerVersion", "stickyAttributes", "stackTrace")
-    }
