@@ -190,7 +190,8 @@ def build_worker(
         workflows=WORKFLOWS,
         activities=[
             *(activities.load_ticket, activities.record, activities.escalate),
-            *(dispatching.dispatch_round, rotas.lay_out, retention.apply),
+            *(dispatching.dispatch_round, rotas.lay_out),
+            *retention.steps,
             *rolling.steps,
             *forecasting.steps,
             *daily.steps,

@@ -1,8 +1,8 @@
 """Removes what its rule says is old, in small steps that tell the engine how far they are."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from pydantic import BaseModel
 from temporalio import activity
@@ -37,6 +37,17 @@ class RetentionActivities:
 
     def __init__(self, kept: Kept) -> None:
         self._kept = kept
+
+    @property
+    def steps(self) -> list[Callable[..., Coroutine[Any, Any, Any]]]:
+        """All of them, for the worker."""
+        return [self.kinds, self.apply]
+
+    @activity.defn(name="retention_kinds")
+    async def kinds(self) -> list[RetentionKind]:
+        """What has a rule, in the order in which it is applied. An activity, so that a run which is under way goes on
+        with the kinds that it began with, whatever the next version of the worker knows."""
+        return [rule.kind for rule in await self._kept.rules()]
 
     @activity.defn(name="apply_retention")
     async def apply(self, run: RetentionRun) -> int:

@@ -7,9 +7,9 @@ from temporalio.common import RetryPolicy
 
 with workflow.unsafe.imports_passed_through():
     from activities.retention import RetentionActivities, RetentionRun
-    from domain.retention import RetentionKind
 
 TAKES = timedelta(hours=2)
+MOMENT = timedelta(seconds=30)
 BEAT = timedelta(minutes=3)
 PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=5))
 
@@ -23,7 +23,13 @@ class RetentionWorkflow:
         """How many were removed, by kind."""
         now = workflow.now()
         removed = {}
-        for kind in RetentionKind:
+        kinds = await workflow.execute_activity_method(
+            RetentionActivities.kinds,
+            start_to_close_timeout=MOMENT,
+            retry_policy=PATIENT,
+            summary="what has a rule of retention",
+        )
+        for kind in kinds:
             removed[kind.value] = await workflow.execute_activity_method(
                 RetentionActivities.apply,
                 RetentionRun(kind=kind, at=now),

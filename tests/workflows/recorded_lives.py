@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from joserfc.jwk import KeySet, OKPKey
 from temporalio.client import Client, WorkflowHistory
 
 from activities.account_mails import AccountMailActivities
@@ -30,6 +31,7 @@ from domain.ticket_commands import ChangeStatus, RateTicket
 from domain.webhook import WebhookAttempt
 from integrations.mail_folder import MailFolder
 from integrations.report_mail_texts import ReportMailWriter
+from integrations.unsubscribe_links import ReportMailLinks
 from tests.database.hooks import FAILED, TAKEN, a_webhook, all_taken, attempt
 from tests.database.storing import stored_ticket
 from tests.factories import AGENT, BY_REQUESTER, SUPERVISOR
@@ -100,6 +102,11 @@ class Stage(EngineDesk):
             pass
 
 
+KEY = OKPKey.generate_key("Ed25519")
+HOME = "https://desk.example.com"
+LINKS = ReportMailLinks(lambda: (KEY, KeySet([KEY])), HOME)
+
+
 @asynccontextmanager
 async def stage(client: Client, dsn: str, folder: Path) -> AsyncIterator[Stage]:
     """The database at this address, and a worker of all workflows whose mails go to the folder."""
@@ -107,7 +114,7 @@ async def stage(client: Client, dsn: str, folder: Path) -> AsyncIterator[Stage]:
     async with desk_pool(dsn) as pool:
         # The engine is shared by all tests; a number of its own keeps a rollout's workflow apart from others.
         await pool.execute(f"alter table sla_rollouts alter column id restart with {uuid4().int % 2**30 + 1}")
-        writer = ReportMailWriter("https://desk.example.com")
+        writer = ReportMailWriter(LINKS, HOME)
         devices = PushSubscriptionStore(pool)
         async with (
             build_worker(
