@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from api.requests import AsReader, InDesk
 from database.sla_figures import ClockFilter, Counts, Figures, GroupBy, OpenClocks, Spread
-from domain.access import teams_with_figures
+from domain.access import agent_with_figures, teams_with_figures
 from domain.business_calendar import Zone
 from domain.errors import ForbiddenError
 from domain.ids import PersonId
@@ -113,10 +113,11 @@ class SlaTrendsOut(BaseModel):
 
 
 class Asked(BaseModel):
-    """What a request for figures asks for, as of now."""
+    """What a request for figures asks for, as of now. `alone`: the only agent whose own figures are to be told."""
 
     period: Period
     wanted: ClockFilter
+    alone: PersonId | None
     now: datetime
 
 
@@ -136,9 +137,9 @@ async def asked(
     category: Annotated[list[Slug], Query()] = [],
     agent: Annotated[list[UUID | Literal["me", "none"]], Query(description="Ids, `me` or `none`.")] = [],
 ) -> Asked:
-    """Raises ForbiddenError for requesters and for teams that are not the reader's, UnknownReferenceError for what
-    does not exist."""
-    within = teams_with_figures(reader)
+    """Raises ForbiddenError for requesters, and for teams and colleagues whose figures are not the reader's to see;
+    UnknownReferenceError for what does not exist."""
+    within, alone = teams_with_figures(reader), agent_with_figures(reader)
     now = datetime.now(UTC)
     people = [reader.id if one == "me" else PersonId(one) for one in agent if isinstance(one, UUID) or one == "me"]
     wanted = ClockFilter(
@@ -155,7 +156,9 @@ async def asked(
     await desk.figures.check_known(wanted)
     if within is not None and not within.issuperset(team):
         raise ForbiddenError("You see the figures of your own teams.")
-    return Asked(period=period, wanted=wanted, now=now)
+    if alone is not None and not {alone}.issuperset(people):
+        raise ForbiddenError("You see your own figures and those of your teams.")
+    return Asked(period=period, wanted=wanted, alone=alone, now=now)
 
 
 AsAsked = Annotated[Asked, Depends(asked)]
@@ -165,7 +168,8 @@ AsAsked = Annotated[Asked, Depends(asked)]
 async def sla_metrics(
     desk: InDesk, asked: AsAsked, group_by: Annotated[GroupBy | None, Query()] = None
 ) -> SlaMetricsOut:
-    """How the promises were kept in a period, for the desk: supervisors and admins see everything, agents their teams.
+    """How the promises were kept in a period, for the desk: supervisors and admins see everything, agents their teams,
+    and of all agents only themselves.
 
     A clock counts once: in the period of its breach, or else of its end, and where its ticket was then.
     """
@@ -188,6 +192,7 @@ async def sla_metrics(
                 open=_open(group.open),
             )
             for group in metrics.groups
+            if group_by != "agent" or asked.alone is None or group.key in (None, str(asked.alone))
         ],
     )
 

@@ -186,6 +186,31 @@ async def test_another_teams_figures_are_refused_and_not_empty(agent: httpx2.Asy
     assert_problem(await agent.get(path, params={"team": ["support", "billing"]}), 403, "forbidden")
 
 
+async def test_of_all_agents_an_agent_is_told_only_of_themselves(
+    api: ApiDesk,
+    requester: httpx2.AsyncClient,
+    agent: httpx2.AsyncClient,
+    colleague: httpx2.AsyncClient,
+    supervisor: httpx2.AsyncClient,
+    ours: str,
+) -> None:
+    for client in (agent, colleague):
+        number = int((await opened(requester, team="support", category=ours))["number"])
+        await do(client, number, "claim")
+        await do(client, number, "replies", {"body": "Done."})
+    await answered(requester, agent, team="support", category=ours)
+    me, other = str(api.people["agent"].id), str(api.people["agent2"].id)
+
+    for reader, keys in ((agent, {me, None}), (colleague, {other, None}), (supervisor, {me, other, None})):
+        metrics = await figures(reader, "metrics", category=ours, group_by="agent")
+        assert {group["key"] for group in metrics["groups"]} == keys
+        assert metrics["total"]["decided"] == 3
+    for path in PATHS:
+        assert (await agent.get(path, params={"agent": [me, "none"]})).status_code == 200
+        assert_problem(await agent.get(path, params={"agent": other}), 403, "forbidden")
+        assert_problem(await agent.get(path, params={"agent": ["me", other]}), 403, "forbidden")
+
+
 # Bad input.
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
