@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ConfigDict
 from temporalio import activity
 
+from activities.alive import alive
 from activities.failures import failure_of
 from domain.business_calendar import BusinessCalendar
 from domain.errors import DomainError
@@ -102,6 +103,7 @@ class RolloutActivities:
         ]  # fmt: skip
 
     @activity.defn
+    @alive()
     async def preview_page(self, step: Step) -> TicketNumber | None:
         """Plan a page of tickets. Returns the last one's number; None when there was none."""
         rollout = await self._rollouts.rollout(step.rollout_id)
@@ -113,11 +115,13 @@ class RolloutActivities:
         return page[-1].ticket.number if page else None
 
     @activity.defn
+    @alive()
     async def end_preview(self, step: Step) -> None:
         """Every ticket is planned."""
         await self._rollouts.set_status(step.rollout_id, "previewed", "previewing")
 
     @activity.defn
+    @alive()
     async def begin_applying(self, step: Step) -> None:
         """Put the version on offer. A refusal comes back by its code."""
         assert step.by is not None
@@ -127,6 +131,7 @@ class RolloutActivities:
             raise failure_of(error) from error
 
     @activity.defn
+    @alive()
     async def apply_page(self, step: Step) -> TicketNumber | None:
         """Have a page of tickets take the terms. Returns the last one's number; None when there was none."""
         rollout = await self._rollouts.rollout(step.rollout_id)
@@ -154,11 +159,13 @@ class RolloutActivities:
         return await _each(page, take)
 
     @activity.defn
+    @alive()
     async def end_applying(self, step: Step) -> None:
         """Every ticket took the terms."""
         await self._rollouts.set_status(step.rollout_id, "applied", "applying")
 
     @activity.defn
+    @alive()
     async def begin_undoing(self, step: Step) -> None:
         """Take the version off offer. A refusal comes back by its code."""
         assert step.by is not None
@@ -168,6 +175,7 @@ class RolloutActivities:
             raise failure_of(error) from error
 
     @activity.defn
+    @alive()
     async def undo_page(self, step: Step) -> TicketNumber | None:
         """Have a page of tickets take the terms back. Returns the last one's number; None when there was none."""
         rollout = await self._rollouts.rollout(step.rollout_id)
@@ -188,6 +196,7 @@ class RolloutActivities:
         return await _each(page, take_back)
 
     @activity.defn
+    @alive()
     async def end_undoing(self, step: Step) -> None:
         """Every ticket took the terms back."""
         await self._rollouts.set_status(step.rollout_id, "undone", "undoing")

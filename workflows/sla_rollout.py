@@ -19,6 +19,8 @@ with workflow.unsafe.imports_passed_through():
 PREVIEW_LASTS = timedelta(hours=1)
 UNDOABLE_FOR = timedelta(days=30)
 PAGE_TAKES = timedelta(minutes=2)
+SILENT_FOR = timedelta(seconds=30)
+"""A page of which nothing is heard for so long is lost with its worker, and begun anew."""
 PATIENT = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=5))
 Phase = Literal["preview", "previewed", "apply", "applied", "undo", "undone"]
 
@@ -124,6 +126,7 @@ class RolloutWorkflow:
                 activity,
                 step,
                 start_to_close_timeout=PAGE_TAKES,
+                heartbeat_timeout=SILENT_FOR,
                 retry_policy=PATIENT,
                 summary=f"{self._phase}, after ticket {self._after}",
             )
