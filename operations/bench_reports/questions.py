@@ -40,7 +40,7 @@ async def measure_questions(pool: Pool, chance: Random, runs: int = RUNS) -> lis
         raise BenchError("this desk has no facts: fold them first (make rebuild-reports)")
     first, last = ends[0], max(ends[1] - DAYS, ends[0] + timedelta(days=1))
     figures: list[Figure] = []
-    for name, ours, floor in _questions(pool):
+    for name, ours, floor in _questions(pool, ends[1]):
         starts = [first + chance.random() * (last - first) for _ in range(runs)]
         periods = [Period(start, start + DAYS) for start in starts]
         took, least = await _seconds(ours, periods), await _seconds(floor, periods)
@@ -51,8 +51,8 @@ async def measure_questions(pool: Pool, chance: Random, runs: int = RUNS) -> lis
     return figures
 
 
-def _questions(pool: Pool) -> Iterator[tuple[str, Asked, Asked]]:
-    """What is asked: its name, how, and its floor."""
+def _questions(pool: Pool, end: datetime) -> Iterator[tuple[str, Asked, Asked]]:
+    """What is asked: its name, how, and its floor; the desk's log ends at `end`."""
     reports = Reports(pool)
     past = Past(pool, TicketStore(pool))
     now = datetime.now(UTC)
@@ -67,14 +67,19 @@ def _questions(pool: Pool) -> Iterator[tuple[str, Asked, Asked]]:
             Question(period, now, group_by=group_by, pieces=pieces_of(period, "day", ZONE), zone=ZONE),
         )
 
-    overviews, figures_of_overview = Overviews(reports, ReportLog(pool)), REPORTS["overview"]
+    overviews = Overviews(reports, ReportLog(pool))
+    least_of_overview = [count(name, one, "") for name, one in _populations(REPORTS["overview"]).items()]
+
+    def overview(day: Callable[[Period], Period]) -> tuple[Asked, Asked]:
+        return (
+            lambda period: overviews.read(Question(day(period), now, compare=True)),
+            lambda period: reports.ask(least_of_overview, Question(day(period), now)),
+        )
+
+    yield "overview of the last day beside the one before", *overview(lambda _: Period(end - DAY, end))
     yield (
-        "overview of a day beside the one before",
-        lambda period: overviews.read(Question(Period(period.since, period.since + DAY), now, compare=True)),
-        lambda period: reports.ask(
-            [count(name, one, "") for name, one in _populations(figures_of_overview).items()],
-            Question(Period(period.since, period.since + DAY), now),
-        ),
+        "overview of a past day beside the one before",
+        *overview(lambda period: Period(period.since, period.since + DAY)),
     )
     for name, figures in REPORTS.items():
         for group_by in GROUPS:
