@@ -26,7 +26,7 @@ RUN groupadd --gid 10001 desk \
     && install --directory --owner=desk --group=desk --mode=0700 /keys /payload-keys /data
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /app
-COPY alembic.ini settings.py worker.py ./
+COPY alembic.ini senders.py settings.py worker.py ./
 COPY domain ./domain
 COPY activities ./activities
 COPY workflows ./workflows

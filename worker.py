@@ -22,7 +22,7 @@ from temporalio.worker import (
 )
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from activities.account_mails import AccountMailActivities, MailSender
+from activities.account_mails import AccountMailActivities
 from activities.agents import AgentActivities
 from activities.daily_reports import DailyReportActivities
 from activities.dispatch import DispatchActivities
@@ -35,10 +35,6 @@ from activities.retention import RetentionActivities
 from activities.rotas import RotaActivities
 from activities.sla_rollouts import RolloutActivities
 from activities.tickets import TicketActivities
-from activities.webhooks import Sender, WebhookActivities
-from api.factor_cipher import load_or_make_secret
-from api.token_keys import KeyRing, load_or_make_key
-from api.webhook_payloads import WebhookPayloads
 from database.account_mails import AccountMailStore
 from database.agent_connections import AgentConnectionStore
 from database.agent_lives import AgentLifeStore
@@ -55,16 +51,12 @@ from database.bell import (
 from database.daily_reports import DailyReports
 from database.dispatch import DispatchStore
 from database.erasure import ErasureStore
-from database.events import EventLog
 from database.facts_relay import FactsRelay
 from database.forecasts import ForecastStore
-from database.messages import MessageStore
 from database.notification_plans import NotificationPlanStore
 from database.overview_log import OverviewLog
 from database.plan_changes import PlanChangeLog
 from database.pool import Pool, open_pool
-from database.push_subscriptions import PushSubscriptionStore
-from database.report_letters import ReportLetters
 from database.report_log import ReportLog
 from database.report_mails import ReportMailStore
 from database.retention import RetentionStore
@@ -75,22 +67,8 @@ from database.sla_terms import SlaTermsStore
 from database.staff import StaffStore
 from database.starts import StartRequestStore
 from database.tickets import TicketStore
-from database.webhook_deliveries import WebhookDeliveryStore
-from database.webhook_outbox import WebhookOutbox
-from database.webhook_rounds import WebhookRoundStore
 from domain.presence import PresenceRules
-from integrations.account_mail_texts import AccountMailWriter
-from integrations.mail_folder import MailFolder
-from integrations.notification_mail_texts import NotificationMailWriter
-from integrations.outgoing import Allowed
-from integrations.report_mail_texts import ReportMailWriter
-from integrations.signed_links import LinkMaker
-from integrations.smtp import SmtpSender, SmtpServer
-from integrations.unsubscribe_links import ReportMailLinks, UnsubscribeLinks
-from integrations.vapid_key import load_or_make_vapid_key
-from integrations.web_push import WebPushSender
-from integrations.webhook_secrets import WebhookSecrets
-from integrations.webhook_sender import WebhookSender
+from senders import account_mails, messages, report_mails, webhook_parts
 from settings import Settings, UnsafeSettingsError, refuse_unsafe
 from workflows.account_mail import AccountMailWorkflow
 from workflows.account_mail_client import AccountMailClient
@@ -122,12 +100,8 @@ from workflows.schedules import ensure_schedules
 from workflows.sla_rollout import RolloutWorkflow
 from workflows.ticket import TicketWorkflow
 from workflows.webhook import WebhookWorkflow
-from workflows.webhook_client import CALLS_QUEUE, WebhookClient
-from workflows.webhook_relay import WebhookRelay
 
 CONNECT_RETRY_SECONDS = 1.0
-CALLS_AT_ONCE = 64
-"""Webhooks that one worker calls at a time."""
 TELLING_SECONDS = 10.0
 """How long a rollout waits for a ticket to answer before it asks again."""
 WORKFLOWS: Final[tuple[type, ...]] = (
@@ -218,63 +192,6 @@ def presence_rules(settings: Settings) -> PresenceRules:
         shift_reminder=timedelta(minutes=settings.shift_reminder_minutes),
         break_reminder=timedelta(minutes=settings.break_reminder_minutes),
     )
-
-
-def mail_sender(settings: Settings) -> MailSender:
-    """The mail server that the settings name, or a folder."""
-    if settings.smtp_host is None:
-        return MailFolder(settings.mail_dir, settings.mail_from)
-    password = settings.smtp_password.get_secret_value() if settings.smtp_password else None
-    server = SmtpServer(settings.smtp_host, settings.smtp_port, settings.smtp_security, settings.smtp_user, password)
-    return SmtpSender(server, settings.mail_from)
-
-
-def account_mails(settings: Settings, pool: Pool) -> AccountMailActivities:
-    """What sends mails about accounts, with links signed by the key that also signs access tokens."""
-    links = LinkMaker(load_or_make_key(settings.token_key_path), settings.public_base)
-    return AccountMailActivities(AccountMailStore(pool), AccountMailWriter(links), mail_sender(settings))
-
-
-def webhook_calls(client: Client, pool: Pool, sender: Sender, queue: str = CALLS_QUEUE) -> Worker:
-    """The worker that calls webhooks, on a task queue of its own: receivers that hang cost tickets nothing."""
-    payloads = WebhookPayloads(WebhookDeliveryStore(pool), EventLog(pool))
-    calling = WebhookActivities(WebhookRoundStore(pool), payloads, sender)
-    return Worker(
-        client,
-        task_queue=queue,
-        activities=calling.steps,
-        max_concurrent_activities=CALLS_AT_ONCE,
-        graceful_shutdown_timeout=timedelta(seconds=10),
-    )
-
-
-def webhook_parts(settings: Settings, client: Client, pool: Pool) -> tuple[Worker, WebhookRelay]:
-    """What calls webhooks, and what tells it to."""
-    secrets = WebhookSecrets(load_or_make_secret(settings.webhook_key_path))
-    relay = WebhookRelay(WebhookOutbox(pool, secrets.made_for), WebhookClient(client, settings.command_timeout_seconds))
-    return webhook_calls(client, pool, WebhookSender(secrets, Allowed.of(settings.outgoing_allow))), relay
-
-
-def push_sender(settings: Settings) -> WebPushSender:
-    """What hands pushes to the services that browsers chose."""
-    key = load_or_make_vapid_key(settings.vapid_key_path)
-    return WebPushSender(key, settings.vapid_contact, Allowed.of(settings.outgoing_allow))
-
-
-def messages(settings: Settings, pool: Pool) -> MessageActivities:
-    """What sends messages about notifications, by mail and by push."""
-    links = UnsubscribeLinks(KeyRing(settings.token_key_path).current, settings.public_base)
-    writer = NotificationMailWriter(links, settings.public_base)
-    return MessageActivities(
-        MessageStore(pool), PushSubscriptionStore(pool), writer, mail_sender(settings), push_sender(settings)
-    )
-
-
-def report_mails(settings: Settings, pool: Pool) -> ReportMailActivities:
-    """What sends reports by mail."""
-    links = ReportMailLinks(KeyRing(settings.token_key_path).current, settings.public_base)
-    writer = ReportMailWriter(links, settings.public_base)
-    return ReportMailActivities(ReportMailStore(pool), ReportLetters(pool), writer, mail_sender(settings))
 
 
 async def connect_patiently(settings: Settings) -> Client:

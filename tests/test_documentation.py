@@ -85,7 +85,7 @@ def test_a_decision_fits_on_a_page(decision: Path) -> None:
 def test_the_changes_of_the_tutorial_fit_the_code_and_work(tmp_path: Path) -> None:
     for part in PARTS:
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
-    for file in ("settings.py", "worker.py", "pyproject.toml"):
+    for file in ("senders.py", "settings.py", "worker.py", "pyproject.toml"):
         shutil.copy(ROOT / file, tmp_path / file)
 
     apply_changes(tmp_path)

@@ -17,13 +17,13 @@ from database.pool import open_pool
 from domain.webhook import MAX_WEBHOOKS
 from integrations.outgoing import Allowed
 from integrations.webhook_secrets import PREFIX
+from senders import webhook_parts
 from settings import Settings
 from tests.api.desk_api import BASE, ApiDesk, assert_problem, do, opened, running_app
 from tests.api.keys import a_key, with_key
 from tests.api.staff import NOBODY
 from tests.integrations.receiver import Receiver, fine, receiving, status
 from tests.workflows.engine_desk import eventually
-from worker import webhook_parts
 
 URL = "https://example.com/hook"
 

@@ -32,6 +32,7 @@ from domain.webhook import WebhookAttempt
 from integrations.mail_folder import MailFolder
 from integrations.report_mail_texts import ReportMailWriter
 from integrations.unsubscribe_links import ReportMailLinks
+from senders import webhook_calls
 from tests.database.hooks import FAILED, TAKEN, a_webhook, all_taken, attempt
 from tests.database.storing import stored_ticket
 from tests.factories import AGENT, BY_REQUESTER, SUPERVISOR
@@ -43,7 +44,7 @@ from tests.workflows.test_message import MessageDesk, time_off
 from tests.workflows.test_ratings import closed_days_ago
 from tests.workflows.test_report_mail import ReportMailDesk
 from tests.workflows.test_sla_rollout import RollingDesk, promise
-from worker import build_worker, sandbox, webhook_calls
+from worker import build_worker, sandbox
 from workflows.account_mail_client import account_mail_workflow_id
 from workflows.client import RolloutClient
 from workflows.daily_report import DailyReportStart, DailyReportWorkflow

@@ -26,12 +26,13 @@ from integrations.account_mail_texts import AccountMailWriter
 from integrations.mail_folder import MailFolder
 from integrations.signed_links import LinkMaker
 from integrations.smtp import SmtpSender, SmtpServer
+from senders import mail_sender
 from settings import Settings
 from tests.factories import REQUESTER
 from tests.integrations.mail_server import HOST, MailServer, listening
 from tests.workflows.engine_desk import PATIENCE_SECONDS, eventually
 from tests.workflows.recorded_histories import readable
-from worker import build_worker, mail_sender, sandbox
+from worker import build_worker, sandbox
 from workflows.account_mail import AccountMailStart, AccountMailWorkflow
 from workflows.account_mail_client import AccountMailClient, account_mail_workflow_id
 from workflows.client import EngineUnavailableError, connect

@@ -31,6 +31,7 @@ from integrations.outgoing import Allowed
 from integrations.smtp import SmtpSender, SmtpServer
 from integrations.unsubscribe_links import UnsubscribeLinks
 from integrations.web_push import WebPushSender
+from senders import messages
 from settings import Settings
 from tests import told
 from tests.factories import AGENT, OTHER_AGENT, REQUESTER
@@ -39,7 +40,7 @@ from tests.integrations.push_service import Browser, PushService, push_service
 from tests.messages import asked_message, notified, outcome_of
 from tests.workflows.engine_desk import EngineDesk, add_text, eventually
 from tests.workflows.recorded_histories import readable
-from worker import build_worker, messages, sandbox
+from worker import build_worker, sandbox
 from workflows.message import MessageWorkflow
 
 FROM = "Service Desk <desk@example.com>"

@@ -25,13 +25,14 @@ from domain.webhook import PING, DeliveryState, WebhookFilter
 from integrations.outgoing import Allowed, Bounds
 from integrations.webhook_secrets import WebhookSecrets, new_secret
 from integrations.webhook_sender import WebhookSender
+from senders import webhook_calls
 from stack.postgres import Postgres
 from tests import factories
 from tests.database.hooks import BY_ADMIN
 from tests.database.test_notices import climbed
 from tests.integrations.receiver import Receiver, fine, hanging, receiving, status
 from tests.workflows.engine_desk import UNTIL_IT_WAITS, EngineDesk, desk_pool, eventually, own_database
-from worker import build_worker, webhook_calls
+from worker import build_worker
 from workflows.client import FAILED_ATTEMPTS
 from workflows.webhook_client import WebhookClient, webhook_workflow_id
 from workflows.webhook_relay import WebhookRelay
