@@ -27,12 +27,13 @@ on conflict (person_id, type) do update set in_app = excluded.in_app, email = ex
 _FORGET = "delete from notification_choices where person_id = $1 and type = any($2::text[])"
 _DECIDE_ANEW = f"""
 with held as (
-    update notifications set noticed_at = null where id in (
-        select id from notifications where person_id = $1 and settled_at is null order by id for no key update)
+    update notifications set noticed_at = null where id = any(array(
+        select id from notifications where person_id = $1 and settled_at is null order by id for no key update))
     returning id
 )
 select pg_notify('{NOTICE_BELL}', '') from (select from held limit 1) one
 """
+"""By an array: locked once and in order, whatever the database believes of how many there are."""
 
 
 class NotificationSettingsStore:
