@@ -9,12 +9,13 @@ from fastapi import Depends, Query
 from pydantic import BaseModel, Field
 
 from api.state import Desk
-from database.forecasts import ForecastStatus, Planned, StoredForecast, forecast_status
+from database.forecasts import Planned
 from domain.access import Reader, teams_with_figures
 from domain.errors import ForbiddenError
 from domain.forecast import ForecastError, Method
 from domain.predicted_hour import predicted_hours
 from domain.staffing import ServiceTarget
+from domain.stored_forecast import ForecastStatus, StoredForecast, forecast_status
 from domain.ticket import Slug
 
 NOTES: Mapping[ForecastStatus, str] = {

@@ -14,6 +14,7 @@ from domain.report_mail import Chart, FigureLine, ReportLetter
 
 
 def forecast_letter(record: ReportMailRecord, receiver: PersonRecord, id: str, report: ForecastReport) -> ReportLetter:
+    """What this receiver is told of an answer that is already cut to what they may see."""
     return ReportLetter(
         id=id,
         mail=record.id,

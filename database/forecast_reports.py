@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from database.forecasts import ForecastStore, StoredForecast
+from database.forecasts import ForecastStore
 from database.report_catalogue import FIGURES
 from database.reports import Reports
 from domain.arrival_history import Week, lived, weeks_before
@@ -16,6 +16,7 @@ from domain.period import Period
 from domain.predicted_hour import PredictedHour, predicted_hours
 from domain.report import Dimension, Question, ReportFilter
 from domain.staffing import ServiceTarget
+from domain.stored_forecast import StoredForecast
 from domain.ticket import Slug
 
 ARRIVED = "opened"

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from database.forecast_reports import ForecastReport
-from database.forecasts import forecast_status
 from database.report_tables import spoken_moment, spoken_stretch, title_of
 from domain.forecast import HOURS_A_DAY
 from domain.forecast_report import FORECAST, ForecastHour
 from domain.report_table import Cell, Column, Row, Table
+from domain.stored_forecast import forecast_status
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _HOUR_COLUMNS = (

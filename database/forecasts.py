@@ -2,11 +2,11 @@
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
-from typing import Literal, NamedTuple
 
 from database.pool import PATIENT_SECONDS, Pool
 from domain.errors import UnknownReferenceError
 from domain.forecast import HISTORY_WEEKS, HOUR, Forecast, HandlingTime, History
+from domain.stored_forecast import StoredForecast
 from domain.ticket import Slug
 
 _TEAM = """
@@ -61,28 +61,8 @@ where s.status = 'published' and s.starts_at < $3 and s.ends_at > $2
     and s.ends_at > hour and s.starts_at < hour + interval '1 hour'
 group by 1
 """
-OUTDATED_AFTER = timedelta(days=2)
-"""The forecast is made every night; one that is missed may be made up for during the day."""
-ForecastStatus = Literal["ready", "outdated", "not_enough_history", "none"]
 Planned = dict[tuple[Slug, datetime], float]
 """Team and hour -> people on shift by plan, on the average over the hour. An hour in which nobody is has no entry."""
-
-
-class StoredForecast(NamedTuple):
-    """A forecast, and when it was made."""
-
-    computed_at: datetime
-    handling: HandlingTime
-    forecast: Forecast
-
-
-def forecast_status(stored: StoredForecast | None, now: datetime) -> ForecastStatus:
-    """Whether a team has a forecast that is worth something, and why not."""
-    if stored is None:
-        return "none"
-    if now - stored.computed_at > OUTDATED_AFTER:
-        return "outdated"
-    return "not_enough_history" if stored.forecast.method is None else "ready"
 
 
 class ForecastStore:

@@ -9,10 +9,11 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.forecast_arithmetic import ForecastArithmetic
 from activities.forecasts import ForecastActivities, ForecastStep
-from database.forecasts import ForecastStore, StoredForecast
+from database.forecasts import ForecastStore
 from database.pool import Pool, open_pool
 from domain.errors import UnknownReferenceError
 from domain.forecast import HISTORY_WEEKS, History, forecast, wape
+from domain.stored_forecast import StoredForecast
 from tests.arrivals import MONDAY, SHAPE, by_chance, rates, store_arrivals
 from tests.factories import REQUESTER, store_desk
 
