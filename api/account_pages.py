@@ -4,9 +4,11 @@ which browsers send to nobody, and a script posts it when the button is pressed.
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
-router = APIRouter(prefix="/account", include_in_schema=False)
+from api.area_router import AreaRouter
+
+router = AreaRouter(prefix="/account", include_in_schema=False)
 
 FILES = {
     "verify-email": ("verify-email.html", "text/html"),

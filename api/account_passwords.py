@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, BackgroundTasks, Request, status
+from fastapi import BackgroundTasks, Request, status
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.area_router import AreaRouter
 from api.auth import MailPromised, Password
 from api.requests import AsAuthor, InDesk, Signed
 from api.sign_in import OldPassword, is_password_right
@@ -18,7 +19,7 @@ from domain.errors import InvalidCredentialsError
 from domain.throttle import Attempt, counted_for
 
 PROMISED = MailPromised(detail="If there is such an account, a mail is on its way to it.")
-router = APIRouter(prefix="/auth", tags=["auth"])
+router = AreaRouter(prefix="/auth", tags=["auth"])
 
 
 class PasswordChange(BaseModel):

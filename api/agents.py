@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response, status
+from fastapi import Query, Response, status
 from pydantic_core import to_json
 
 from api.agent_models import (
@@ -22,6 +22,7 @@ from api.agent_models import (
     plan_of,
     skills_out,
 )
+from api.area_router import AreaRouter
 from api.handing_back import LeftTickets, return_tickets
 from api.requests import AsAuthor, AsReader, Expected, InDesk, Key, without_password
 from api.state import Desk
@@ -40,7 +41,7 @@ from domain.period import Period
 from domain.skill import SkillNeed
 from domain.ticket import Slug, Status
 
-router = APIRouter(prefix="/agents", tags=["agents"])
+router = AreaRouter(prefix="/agents", tags=["agents"])
 UNFINISHED = (Status.NEW, Status.OPEN, Status.PENDING, Status.ON_HOLD)
 MAX_DAYS = 366
 Limit = Annotated[int, Query(ge=1, le=200)]

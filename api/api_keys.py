@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Path, status
+from fastapi import Path, status
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from api.area_router import AreaRouter
 from api.auth import Name
 from api.requests import AsAuthor, CommandKey, InDesk, Key, Signed
 from api.state import Desk
@@ -18,7 +19,7 @@ from domain.ids import ApiKeyId, PersonId
 from domain.permissions import GRANTABLE, Scope
 from domain.ticket_commands import Moment
 
-router = APIRouter(prefix="/auth/api-keys", tags=["auth"])
+router = AreaRouter(prefix="/auth/api-keys", tags=["auth"])
 KeyPath = Annotated[UUID, Path(description="The key's id.")]
 
 

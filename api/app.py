@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
+import functools
 import gc
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from fastapi_swagger import patch_fastapi
@@ -344,7 +345,9 @@ def create_app(settings: Settings) -> FastAPI:
     install(app, tell_refusal)
     patch_fastapi(app, docs_url="/docs")  # from our own address: the page works without the internet
     app.add_middleware(Metrics)
-    api = APIRouter(prefix="/api", responses=PROBLEMS, dependencies=[Depends(accepted_body)])
+    include = functools.partial(
+        app.include_router, prefix="/api", responses=PROBLEMS, dependencies=[Depends(accepted_body)]
+    )
     for part in (
         auth, sessions, account_passwords, second_factor, oidc, api_keys, client_credentials,
         service_accounts,
@@ -355,10 +358,9 @@ def create_app(settings: Settings) -> FastAPI:
         unsubscribe, webhooks, webhook_deliveries, daily_reports, reports, report_mails, overview, forecast_report,
         report_unsubscribe,
     ):  # fmt: skip
-        api.include_router(part.router)
-    api.include_router(attachments.router)
-    api.include_router(attachments.upload_router, max_body_size=app.max_upload_bytes)
-    app.include_router(api)
+        include(part.router)
+    include(attachments.router)
+    include(attachments.upload_router, max_body_size=app.max_upload_bytes)
     app.include_router(health.router)
     app.include_router(account_pages.router)
     app.include_router(public_keys.router)

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from api.area_router import AreaRouter
 from api.requests import AsReader, InDesk, Number
 from api.state import Desk
 from api.ticket_models import OfferOut, PersonRef, spoken_offer
@@ -18,7 +18,7 @@ from domain.dispatch import asked_candidates, waiting_ticket
 from domain.errors import ForbiddenError
 from domain.ids import PersonId
 
-router = APIRouter(prefix="/tickets/{number}/assignment", tags=["tickets"])
+router = AreaRouter(prefix="/tickets/{number}/assignment", tags=["tickets"])
 
 
 class WeighedOut(BaseModel):

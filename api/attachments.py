@@ -11,10 +11,11 @@ from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import UUID, uuid5
 
-from fastapi import APIRouter, Path, Request, Response, status
+from fastapi import Path, Request, Response, status
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
+from api.area_router import AreaRouter
 from api.problems import PendingCommand, Problem
 from api.requests import Ask, AskBeforeBody, Asked, AsReader, CommandKey, InDesk, Number
 from api.state import Desk
@@ -61,9 +62,9 @@ _HARMLESS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "private, no-store",
 }
-upload_router = APIRouter(prefix="/tickets/{number}/attachments", tags=["attachments"], responses=_PENDING)
+upload_router = AreaRouter(prefix="/tickets/{number}/attachments", tags=["attachments"], responses=_PENDING)
 """Apart from the rest, because its bodies alone may be large."""
-router = APIRouter(prefix="/tickets/{number}/attachments", tags=["attachments"])
+router = AreaRouter(prefix="/tickets/{number}/attachments", tags=["attachments"])
 Id = Annotated[UUID, Path(alias="id", description="The attachment's id.")]
 
 

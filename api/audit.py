@@ -4,16 +4,17 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import AwareDatetime, BaseModel, Field
 
+from api.area_router import AreaRouter
 from api.requests import AsReader, InDesk
 from api.texts import Text
 from database.audit import AuditEntry, AuditFilter
 from domain.access import check_admin
 from domain.ids import PersonId
 
-router = APIRouter(prefix="/audit", tags=["audit"])
+router = AreaRouter(prefix="/audit", tags=["audit"])
 MAX_NUMBER = 2**63 - 1
 Word = Annotated[Text, Field(min_length=1, max_length=200)]
 

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Request, status
+from fastapi import Request, status
 from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, SecretStr
 
+from api.area_router import AreaRouter
 from api.requests import IdempotencyKey, InDesk, Signed, header_text, without_password
 from api.sign_in import Login, proven_person
 from api.state import Desk
@@ -23,7 +24,7 @@ from domain.session import REFRESH_LIFETIME
 from domain.throttle import Attempt, counted_for
 from domain.ticket import Slug
 
-router = APIRouter(prefix="/auth", tags=["auth"])
+router = AreaRouter(prefix="/auth", tags=["auth"])
 
 
 def _of_one_script(address: str) -> str:

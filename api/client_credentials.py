@@ -11,10 +11,11 @@ from typing import Annotated, Literal, NamedTuple
 from urllib.parse import unquote_plus
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request, Response
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 
+from api.area_router import AreaRouter
 from api.problems import MEDIA_TYPE, Problem
 from api.requests import InDesk
 from api.state import Desk
@@ -25,7 +26,7 @@ from domain.ids import ApiKeyId
 
 GRANT = "client_credentials"
 NOT_KEPT = {"Cache-Control": "no-store", "Pragma": "no-cache"}
-router = APIRouter(prefix="/auth", tags=["auth"])
+router = AreaRouter(prefix="/auth", tags=["auth"])
 
 OAuthError = Literal[
     "invalid_request", "invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope"

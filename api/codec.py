@@ -11,12 +11,13 @@ import logging
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import Depends, Header
 from pydantic import BaseModel, Field
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 from temporalio.api.common.v1 import Payload
 
+from api.area_router import AreaRouter
 from api.requests import AsReader, InDesk
 from domain.access import check_admin
 from domain.errors import InvalidError, NotFoundError, PayloadUnreadableError
@@ -26,7 +27,7 @@ PREFIX = "/codec"
 MAX_PAYLOADS = 1000
 MAX_METADATA = 20
 log = logging.getLogger(__name__)
-router = APIRouter(prefix=PREFIX, tags=["codec"])
+router = AreaRouter(prefix=PREFIX, tags=["codec"])
 Namespace = Annotated[
     str | None, Header(alias="X-Namespace", description="The namespace that the payloads are of: ours, or none named.")
 ]

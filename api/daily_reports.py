@@ -3,9 +3,10 @@
 from datetime import UTC, date, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, status
+from fastapi import Path, Query, status
 from pydantic import BaseModel, Field
 
+from api.area_router import AreaRouter
 from api.report_models import FigureValue
 from api.requests import AsReader, InDesk
 from database.report_catalogue import FIGURES
@@ -14,7 +15,7 @@ from domain.daily_report import Changed, DailyReport, Told, period_of_day
 from domain.errors import NotFoundError
 from domain.ticket import Slug
 
-router = APIRouter(prefix="/reports/daily", tags=["reports"])
+router = AreaRouter(prefix="/reports/daily", tags=["reports"])
 Day = Annotated[date, Path(description="A day of the desk's zone, as `2030-03-31`.")]
 
 

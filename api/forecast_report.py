@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from pydantic import BaseModel, Field
 
+from api.area_router import AreaRouter
 from api.report_files import FILES, forecast_file
 from api.report_models import PeriodOut
 from api.report_questions import DRILL_DOWN, AsFormat
@@ -28,7 +29,7 @@ from domain.period import Period
 from domain.report import Dimension
 from domain.ticket import Slug
 
-router = APIRouter(prefix="/reports", tags=["reports"], responses=FILES)
+router = AreaRouter(prefix="/reports", tags=["reports"], responses=FILES)
 
 
 class CameOut(BaseModel):

@@ -3,15 +3,15 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from api.area_router import AreaRouter
 from api.requests import AsReader, InDesk
 from domain.access import check_own_or_supervisor
 from domain.ids import PersonId, TicketNumber
 from domain.ticket import Priority, Status, Ticket
 
-router = APIRouter(prefix="/agents/{person}/hand-over", tags=["agents"])
+router = AreaRouter(prefix="/agents/{person}/hand-over", tags=["agents"])
 
 
 class HandedTicket(BaseModel):

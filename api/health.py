@@ -3,15 +3,16 @@
 import asyncio
 from typing import Literal
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from pydantic import BaseModel
 
+from api.area_router import AreaRouter
 from api.requests import InDesk
 from api.stream_figures import FEED_AGE, FIGURES
 from database.pool import UNAVAILABLE
 
-router = APIRouter(tags=["health"])
+router = AreaRouter(tags=["health"])
 
 REGISTRY = CollectorRegistry()
 REQUESTS = Counter("http_requests", "Requests answered.", ["method", "route", "status"], registry=REGISTRY)

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, time
 from typing import Annotated, Literal
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from api.area_router import AreaRouter
 from api.requests import AsReader, InDesk
 from database.notification_settings import SETTINGS
 from domain.business_calendar import Zone
@@ -18,7 +18,7 @@ from domain.notification_settings import BundleMinutes, FallbackMinutes, Prefere
 from domain.ticket import Priority
 from domain.ticket_commands import Moment
 
-router = APIRouter(prefix="/notifications/preferences", tags=["notifications"])
+router = AreaRouter(prefix="/notifications/preferences", tags=["notifications"])
 ClockTime = Annotated[
     str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description="By the own clock, as `22:00`.")
 ]

@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import Depends, Path, Query
 
+from api.area_router import AreaRouter
 from api.notification_models import (
     EventWhyOut,
     NotificationCountsOut,
@@ -30,7 +31,7 @@ from domain.ids import NotificationId, TicketNumber
 from domain.notices import notices_of_event
 from domain.notification import NotificationType
 
-router = APIRouter(tags=["notifications"])
+router = AreaRouter(tags=["notifications"])
 
 
 async def receiver(reader: AsReader) -> Reader:

@@ -19,10 +19,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from fastapi import APIRouter, Path, Query, Request, Response, status
+from fastapi import Path, Query, Request, Response, status
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import RedirectResponse
 
+from api.area_router import AreaRouter
 from api.auth import TokenOut, begin_session
 from api.handing_back import return_tickets
 from api.requests import InDesk
@@ -56,7 +57,7 @@ COOKIE_PATH = "/api/auth/oidc"
 ATTEMPT_LIFETIME = timedelta(minutes=10)
 CODE_LIFETIME = timedelta(minutes=1)
 _OUR_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
-router = APIRouter(prefix="/auth/oidc", tags=["auth"])
+router = AreaRouter(prefix="/auth/oidc", tags=["auth"])
 
 ProviderSlug = Annotated[str, Path(max_length=40)]
 ReturnTo = Annotated[str, Query(max_length=500, description="A path of ours, to which the browser comes back.")]

@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, status
+from fastapi import Path, status
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from api.area_router import AreaRouter
 from api.auth import Name
 from api.requests import AsAuthor, AsReader, InDesk, Key
 from database.organisations import OrganisationRecord
@@ -24,7 +25,7 @@ Domains = Annotated[
     Field(max_length=50, description="Whoever proves an e-mail address of these domains belongs to it."),
     AfterValidator(_each_once),
 ]
-router = APIRouter(prefix="/organisations", tags=["organisations"])
+router = AreaRouter(prefix="/organisations", tags=["organisations"])
 
 
 class NewOrganisation(BaseModel):

@@ -3,9 +3,10 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
+from api.area_router import AreaRouter
 from api.report_files import FILES, answer_file
 from api.report_models import ReportOut, spoken_report
 from api.report_questions import AsAskedFilter, AsFormat, AskedReport, AsOf, drill_down_of
@@ -27,7 +28,7 @@ from domain.ticket import Priority, Slug, Status
 from domain.ticket_commands import Moment
 from domain.ticket_facts import Channel
 
-router = APIRouter(prefix="/reports", tags=["reports"])
+router = AreaRouter(prefix="/reports", tags=["reports"])
 
 
 class StandingOut(BaseModel):

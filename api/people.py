@@ -3,10 +3,11 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, status
+from fastapi import Query, status
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.agent_models import Teams
+from api.area_router import AreaRouter
 from api.auth import Email, Name, Password, PersonOut, person_out
 from api.handing_back import LeftTickets, return_tickets
 from api.requests import AsAuthor, AsReader, InDesk, Key, without_password
@@ -17,7 +18,7 @@ from domain.ids import PersonId
 from domain.people import Role
 from domain.ticket import Slug
 
-router = APIRouter()
+router = AreaRouter()
 
 
 class NewPerson(BaseModel):

@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.area_router import AreaRouter
 from api.problems import PendingCommand, pending
 from api.requests import AsReader, CommandKey, InDesk, Key
 from api.state import Desk
@@ -23,7 +24,7 @@ from workflows.client import CommandPendingError
 PENDING: dict[int | str, dict[str, Any]] = {
     202: {"model": PendingCommand, "description": "The engine has not answered in time; see `location`."}
 }
-router = APIRouter(prefix="/agents", tags=["agents"])
+router = AreaRouter(prefix="/agents", tags=["agents"])
 AgentPath = Annotated[UUID | Literal["me"], Path(description="The agent's id, or `me`.")]
 
 

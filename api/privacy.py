@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import IO, Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.area_router import AreaRouter
 from api.requests import AsAuthor, AsReader, InDesk
 from api.state import Desk
 from domain.audit import Author
@@ -23,7 +23,7 @@ CHUNK = 65_536
 ZIP: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}
 }
-router = APIRouter(tags=["privacy"])
+router = AreaRouter(tags=["privacy"])
 
 
 class ErasureOut(BaseModel):

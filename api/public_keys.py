@@ -1,11 +1,12 @@
 """The keys by which others check our tokens."""
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from pydantic import BaseModel
 
+from api.area_router import AreaRouter
 from api.requests import InDesk
 
-router = APIRouter(tags=["auth"])
+router = AreaRouter(tags=["auth"])
 
 
 class PublicKeyOut(BaseModel):

@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
-from fastapi import APIRouter, Path, Response, status
+from fastapi import Path, Response, status
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from api.area_router import AreaRouter
 from api.requests import AsReader, InDesk
 from api.texts import Text
 from api.throttle import count_attempt
@@ -27,7 +28,7 @@ from domain.throttle import TRIAL_LIMIT, Counted
 from integrations.outgoing import Allowed
 from integrations.web_push import GONE, check_endpoint
 
-router = APIRouter(prefix="/notifications", tags=["notifications"])
+router = AreaRouter(prefix="/notifications", tags=["notifications"])
 POINT_BYTES, AUTH_BYTES = 65, 16
 UNCOMPRESSED = 4
 """The first byte of a point that is written in full."""

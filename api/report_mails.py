@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Response, status
+from fastapi import Path, Query, Response, status
 
+from api.area_router import AreaRouter
 from api.report_mail_models import (
     ReportMailAskedOut,
     ReportMailBody,
@@ -25,7 +26,7 @@ from domain.ids import ReportMailId
 from domain.report import ReportFilter
 from domain.report_mail import ReportMailPlan, check_plan
 
-router = APIRouter(prefix="/reports/mails", tags=["reports"])
+router = AreaRouter(prefix="/reports/mails", tags=["reports"])
 MAILED = (*REPORTS, FORECAST)
 MailPath = Annotated[UUID, Path(description="The mailed report's id.")]
 

@@ -3,9 +3,10 @@
 
 from datetime import UTC, datetime
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 
+from api.area_router import AreaRouter
 from api.requests import InDesk, address_of
 from api.state import Desk
 from api.unsubscribe_page import PAGE, OneClick, Token, checked, page, refused
@@ -15,7 +16,7 @@ from domain.audit import Author
 from domain.errors import LimitReachedError, LinkInvalidError, NotFoundError
 from integrations.unsubscribe_links import ReportMailLinks
 
-router = APIRouter(prefix="/reports", tags=["reports"])
+router = AreaRouter(prefix="/reports", tags=["reports"])
 
 
 @router.get("/unsubscribe", response_class=Response, responses=PAGE)

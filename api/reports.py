@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from pydantic import BaseModel, Field
 
+from api.area_router import AreaRouter
 from api.report_files import FILES, TicketsAsked, answer_file, tickets_file
 from api.report_models import ReportOut, spoken_report
 from api.report_questions import AsAskedReport, AskedReport, AsOf
@@ -20,7 +21,7 @@ from domain.report import NONE, Dimension
 from domain.sla_clock import Audience
 from domain.ticket import Priority, Slug, Status
 
-router = APIRouter(prefix="/reports", tags=["reports"], responses=FILES)
+router = AreaRouter(prefix="/reports", tags=["reports"], responses=FILES)
 
 
 class CountedTicketOut(BaseModel):

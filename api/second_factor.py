@@ -2,9 +2,10 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, Request, status
+from fastapi import Request, status
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.area_router import AreaRouter
 from api.requests import AsAuthor, AsReader, InDesk, Signed
 from api.sign_in import Code, OldPassword, check_second_factor, is_password_right
 from api.throttle import client_address, count_attempt
@@ -13,7 +14,7 @@ from domain.errors import InvalidCredentialsError, InvalidError, NotFoundError
 from domain.ids import PersonId
 from domain.throttle import Attempt, counted_for
 
-router = APIRouter(tags=["auth"])
+router = AreaRouter(tags=["auth"])
 
 
 class FactorOut(BaseModel):

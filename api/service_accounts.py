@@ -3,11 +3,12 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, status
+from fastapi import Path, Query, status
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.agent_models import Teams
 from api.api_keys import ApiKeysOut, KeyPath, NewApiKey, NewApiKeyOut, Rotation, listed, made, revoked, rotated
+from api.area_router import AreaRouter
 from api.auth import Name
 from api.requests import AsAuthor, AsReader, InDesk, Key
 from database.people import PersonRecord
@@ -17,7 +18,7 @@ from domain.ids import ApiKeyId, PersonId
 from domain.people import Role
 from domain.ticket import Slug
 
-router = APIRouter(prefix="/service-accounts", tags=["service-accounts"])
+router = AreaRouter(prefix="/service-accounts", tags=["service-accounts"])
 AccountPath = Annotated[UUID, Path(description="The service account's id.")]
 
 

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response, status
+from fastapi import Request, Response, status
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.area_router import AreaRouter
 from api.auth import PersonOut, TokenOut, person_out, token_out
 from api.browser_session import BrowserSecret, check_same_site, clear_cookies, new_secret, secret_hash, set_cookies
 from api.requests import InDesk, Signed, header_text
@@ -23,7 +24,7 @@ from domain.throttle import Attempt, counted_for
 
 LOGGED_OUT, LOGGED_OUT_EVERYWHERE, ENDED_BY_OWNER = "logout", "logout_everywhere", "ended_by_owner"
 """Why a session ended, as it is written down."""
-router = APIRouter(prefix="/auth", tags=["auth"])
+router = AreaRouter(prefix="/auth", tags=["auth"])
 
 
 class Refresh(BaseModel):

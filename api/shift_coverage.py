@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from pydantic import BaseModel, Field
 
+from api.area_router import AreaRouter
 from api.requests import AsReader, InDesk
 from api.shift_models import AskedTime, ShiftAgent, window
 from domain.access import check_supervisor
@@ -16,7 +17,7 @@ from domain.ids import PersonId
 from domain.shift_access import check_sees_team, is_supervisor
 from domain.ticket import Slug
 
-router = APIRouter(prefix="/shifts/coverage", tags=["shifts"])
+router = AreaRouter(prefix="/shifts/coverage", tags=["shifts"])
 TeamName = Annotated[Slug, Path(description="The team's slug.")]
 
 

@@ -9,16 +9,17 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response, status
+from fastapi import Path, Response, status
 from icalendar import Calendar, Event
 from pydantic import BaseModel, Field
 
+from api.area_router import AreaRouter
 from api.requests import AsReader, InDesk
 from database.shifts import ShiftRecord
 from domain.access import check_desk
 from domain.errors import NotFoundError
 
-router = APIRouter(prefix="/shifts", tags=["shifts"])
+router = AreaRouter(prefix="/shifts", tags=["shifts"])
 PAST, AHEAD = timedelta(days=60), timedelta(days=366)
 _FILE = re.compile(r"([A-Za-z0-9_-]{43})\.ics")
 

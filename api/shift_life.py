@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 
+from api.area_router import AreaRouter
 from api.presence import PENDING, PresenceOut, told
 from api.requests import AsReader, InDesk, Key
 from api.state import Desk
@@ -12,7 +13,7 @@ from domain.access import Reader, check_desk, check_presence
 from domain.agent_commands import EndBreak, EndShift, StartBreak, StartShift
 from domain.ids import BreakId, PersonId, ShiftId
 
-router = APIRouter(prefix="/shifts/{shift}", tags=["shifts"], responses=PENDING)
+router = AreaRouter(prefix="/shifts/{shift}", tags=["shifts"], responses=PENDING)
 ShiftPath = Annotated[ShiftId, Path(ge=1, le=2**53, description="The shift's id.")]
 BreakPath = Annotated[BreakId, Path(ge=1, le=2**53, description="The break's id.")]
 

@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Response, status
+from fastapi import Path, Query, Response, status
 from pydantic import BaseModel, Field
 
+from api.area_router import AreaRouter
 from api.requests import AsReader, Expected, InDesk, Key
 from api.shift_models import MAX_ID, Id, Input, Note, ShiftAgent
 from database.shift_requests import RequestPlan, RequestRecord
@@ -17,7 +18,7 @@ from domain.shift_request import RequestKind, RequestState, state_of
 from domain.ticket import Slug
 from domain.ticket_commands import Moment
 
-router = APIRouter(prefix="/shifts/requests", tags=["shifts"])
+router = AreaRouter(prefix="/shifts/requests", tags=["shifts"])
 RequestNumber = Annotated[ShiftRequestId, Path(ge=1, le=MAX_ID, description="The request's id.")]
 
 

@@ -4,9 +4,10 @@ from datetime import UTC, date, datetime, time
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response, status
+from fastapi import Path, Response, status
 from pydantic import AfterValidator, BaseModel, Field
 
+from api.area_router import AreaRouter
 from api.auth import Name
 from api.requests import AsReader, Expected, InDesk, Key
 from api.shift_models import MAX_ID, Input, ShiftAgent, Team
@@ -20,7 +21,7 @@ from domain.shift import ShiftKind
 from domain.shift_rules import MAX_BREAKS
 from domain.ticket import Slug
 
-router = APIRouter(prefix="/shifts/rotas", tags=["shifts"])
+router = AreaRouter(prefix="/shifts/rotas", tags=["shifts"])
 RotaNumber = Annotated[RotaId, Path(ge=1, le=MAX_ID, description="The rota's id.")]
 _TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 

@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Response, status
+from fastapi import Path, Query, Response, status
 from pydantic import BaseModel, Field
 
+from api.area_router import AreaRouter
 from api.requests import AsReader, Expected, InDesk, Key
 from api.shift_models import MAX_ID, Input, Note, ShiftAgent
 from database.time_off import Decided, TimeOffPlan, TimeOffRecord
@@ -17,7 +18,7 @@ from domain.shift_access import check_for_agent, is_supervisor
 from domain.ticket_commands import Moment
 from domain.time_off import TimeOffKind, TimeOffState
 
-router = APIRouter(prefix="/shifts/time-off", tags=["shifts"])
+router = AreaRouter(prefix="/shifts/time-off", tags=["shifts"])
 TimeOffNumber = Annotated[TimeOffId, Path(ge=1, le=MAX_ID, description="The time off's id.")]
 
 

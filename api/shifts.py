@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response, status
+from fastapi import Query, Response, status
 from pydantic import BaseModel
 
+from api.area_router import AreaRouter
 from api.requests import AsReader, Expected, InDesk, Key
 from api.shift_models import (
     After,
@@ -36,7 +37,7 @@ from domain.shift import ShiftStatus
 from domain.shift_access import check_plans_breaks, shift_scope
 from domain.ticket import Slug
 
-router = APIRouter(prefix="/shifts", tags=["shifts"])
+router = AreaRouter(prefix="/shifts", tags=["shifts"])
 Limit = Annotated[int, Query(ge=1, le=200)]
 WithCancelled = Annotated[bool, Query(description="Whether cancelled shifts are listed too.")]
 

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response, status
+from fastapi import Path, Response, status
 
+from api.area_router import AreaRouter
 from api.requests import AsAuthor, AsReader, Expected, InDesk, Key
 from api.sla_calendar_models import (
     SlaCalendarAnswer,
@@ -21,7 +22,7 @@ from database.sla_calendars import CalendarRecord
 from domain.access import check_admin, check_desk
 from domain.ids import SlaCalendarId
 
-router = APIRouter(prefix="/sla/calendars", tags=["sla"])
+router = AreaRouter(prefix="/sla/calendars", tags=["sla"])
 CalendarNumber = Annotated[SlaCalendarId, Path(ge=1, le=2**31 - 1, description="The calendar's id.")]
 
 

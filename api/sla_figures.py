@@ -6,9 +6,10 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import BaseModel, Field
 
+from api.area_router import AreaRouter
 from api.requests import AsReader, InDesk
 from database.sla_figures import ClockFilter, Counts, Figures, GroupBy, OpenClocks, Spread
 from domain.access import agent_with_figures, teams_with_figures
@@ -20,7 +21,7 @@ from domain.sla_clock import Audience, Target
 from domain.ticket import Priority, Slug
 from domain.ticket_commands import Moment
 
-router = APIRouter(prefix="/sla", tags=["sla"])
+router = AreaRouter(prefix="/sla", tags=["sla"])
 
 
 class SpreadOut(BaseModel):

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from api.area_router import AreaRouter
 from api.requests import AsReader, InDesk, Number
 from api.tickets import visible
 from domain.access import may_see_internal
@@ -27,7 +27,7 @@ from domain.sla_ledger import (
 from domain.sla_recount import recounted, terms_wanted
 from domain.sla_sentences import VersionName, VersionNames, clock_sentence, public_reason, ticket_sentence
 
-router = APIRouter(tags=["sla"])
+router = AreaRouter(tags=["sla"])
 
 
 class VersionRef(BaseModel):

@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response, status
+from fastapi import Path, Response, status
 
+from api.area_router import AreaRouter
 from api.requests import AsAuthor, AsReader, Expected, InDesk, Key
 from api.sla_policy_models import (
     NewSlaPolicy,
@@ -19,7 +20,7 @@ from database.sla_policies import PolicyOrder, PolicyRecord
 from domain.access import check_admin, check_desk
 from domain.ids import SlaPolicyId
 
-router = APIRouter(prefix="/sla/policies", tags=["sla"])
+router = AreaRouter(prefix="/sla/policies", tags=["sla"])
 PolicyNumber = Annotated[SlaPolicyId, Path(ge=1, le=2**31 - 1, description="The policy's id.")]
 
 

@@ -3,9 +3,10 @@
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Response, status
+from fastapi import Path, Query, Response, status
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.area_router import AreaRouter
 from api.requests import AsAuthor, AsReader, InDesk, Key
 from api.sla_calendar_models import SlaCalendarBody, calendar_draft
 from api.sla_calendars import CalendarNumber
@@ -21,7 +22,7 @@ from domain.ids import TicketNumber
 from domain.sla_clock import Audience, Target
 from domain.sla_rollout import Outcome, UndoOutcome, due_moves, is_overdue
 
-router = APIRouter(prefix="/sla", tags=["sla"])
+router = AreaRouter(prefix="/sla", tags=["sla"])
 RolloutNumber = Annotated[int, Path(ge=1, le=2**31 - 1, description="The rollout's id.")]
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal, NamedTuple
 
-from fastapi import APIRouter, Header, Query
+from fastapi import Header, Query
 from starlette.responses import Response
 
+from api.area_router import AreaRouter
 from api.event_frames import control_frame, frame, rfc3339
 from api.event_pages import PAGE
 from api.event_stream_response import EventStreamResponse, Line
@@ -34,7 +35,7 @@ CROWDED_OUT_SECONDS = (30, 60)
 
 Topic = Literal["tickets", "notifications", "presence", "queue"]
 TOPICS = frozenset({"tickets", "notifications", "presence", "queue"})
-router = APIRouter(tags=["events"])
+router = AreaRouter(tags=["events"])
 log = logging.getLogger(__name__)
 
 

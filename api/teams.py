@@ -3,9 +3,10 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, status
+from fastapi import Path, status
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from api.area_router import AreaRouter
 from api.auth import Name
 from api.requests import AsAuthor, AsReader, InDesk, Key
 from api.state import Desk
@@ -24,7 +25,7 @@ from domain.team import (
 )
 from domain.ticket import Slug
 
-router = APIRouter(prefix="/teams", tags=["teams"])
+router = AreaRouter(prefix="/teams", tags=["teams"])
 TeamSlug = Annotated[Slug, Path(description="The team's slug.")]
 
 

@@ -3,8 +3,9 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response, status
+from fastapi import Path, Response, status
 
+from api.area_router import AreaRouter
 from api.mentions import mentioned
 from api.problems import PendingCommand
 from api.requests import Ask, Asked, AsReader, InDesk, Number
@@ -50,7 +51,7 @@ from domain.ticket_commands import (
 _PENDING: dict[int | str, dict[str, Any]] = {
     202: {"model": PendingCommand, "description": "The engine has not answered in time; see `location`."}
 }
-router = APIRouter(prefix="/tickets/{number}", tags=["tickets"], responses=_PENDING)
+router = AreaRouter(prefix="/tickets/{number}", tags=["tickets"], responses=_PENDING)
 Moment = Annotated[MomentId, Path(description="The id that `pending` names it by.")]
 
 

@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal, NoReturn, get_args
 from uuid import UUID, uuid5
 
-from fastapi import APIRouter, Query, Response, status
+from fastapi import Query, Response, status
 from pydantic_core import to_json
 
+from api.area_router import AreaRouter
 from api.report_questions import AsOf
 from api.requests import AsReader, CommandKey, Expected, InDesk, Key, Number, Signed
 from api.state import Desk
@@ -26,7 +27,7 @@ from domain.ticket import Priority, Slug, Status, Ticket
 from domain.ticket_commands import Clearable, CommandEnvelope, EditTicket, OpenTicket, Receipt, TicketCommand
 from domain.ticket_events import TicketOpened
 
-router = APIRouter(prefix="/tickets", tags=["tickets"])
+router = AreaRouter(prefix="/tickets", tags=["tickets"])
 _TEXTS = UUID("0b7c64b7-4f0e-4a55-9f1d-6f6f0f5a7d21")
 MAX_SEARCH = 200
 CLEARABLE: tuple[Clearable, ...] = get_args(Clearable)

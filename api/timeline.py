@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
+from api.area_router import AreaRouter
 from api.event_frames import RATED, WITH_MENTIONS, mention_ids, timeline_entry
 from api.requests import AsReader, InDesk, Number
 from api.state import Desk
@@ -15,7 +16,7 @@ from domain.errors import InvalidError
 from domain.ticket_timers import TimerKind, pending_moments
 
 _FOR_EVERYBODY: frozenset[TimerKind] = frozenset({"wake", "auto_close", "reopen_window_ends"})
-router = APIRouter(prefix="/tickets/{number}", tags=["tickets"])
+router = AreaRouter(prefix="/tickets/{number}", tags=["tickets"])
 
 
 @router.get("/timeline")

@@ -3,9 +3,10 @@
 
 from datetime import UTC, datetime
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 
+from api.area_router import AreaRouter
 from api.requests import InDesk
 from api.state import Desk
 from api.unsubscribe_page import PAGE, OneClick, Token, checked, page, refused
@@ -13,7 +14,7 @@ from domain.email_switch import ABOUT, way_back
 from domain.errors import LinkInvalidError, NotFoundError
 from integrations.unsubscribe_links import UnsubscribeLinks
 
-router = APIRouter(prefix="/notifications", tags=["notifications"])
+router = AreaRouter(prefix="/notifications", tags=["notifications"])
 
 
 @router.get("/unsubscribe", response_class=Response, responses=PAGE)

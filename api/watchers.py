@@ -3,9 +3,10 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 from pydantic import BaseModel
 
+from api.area_router import AreaRouter
 from api.problems import PendingCommand
 from api.requests import Ask, Asked, AsReader, InDesk, Number
 from api.state import Desk
@@ -18,7 +19,7 @@ from domain.errors import TicketNotFoundError, UnknownReferenceError
 from domain.ids import PersonId
 from domain.ticket_commands import UnwatchTicket, WatchTicket
 
-router = APIRouter(
+router = AreaRouter(
     prefix="/tickets/{number}/watchers",
     tags=["tickets"],
     responses={202: {"model": PendingCommand, "description": "The engine has not answered in time; see `location`."}},

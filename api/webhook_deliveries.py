@@ -4,9 +4,10 @@ import hashlib
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query, status
+from fastapi import Depends, Path, Query, status
 from pydantic import AwareDatetime, Field
 
+from api.area_router import AreaRouter
 from api.requests import InDesk, signed_in
 from api.texts import Text
 from api.webhook_models import (
@@ -23,7 +24,7 @@ from database.webhook_deliveries import DeliveryFilter
 from domain.ids import TicketNumber, WebhookDeliveryId, WebhookId
 from domain.webhook import DeliveryState
 
-router = APIRouter(prefix="/webhooks", tags=["webhooks"], dependencies=[Depends(signed_in)])
+router = AreaRouter(prefix="/webhooks", tags=["webhooks"], dependencies=[Depends(signed_in)])
 DeliveryPath = Annotated[UUID, Path(description="The delivery's id, as in `webhook-id`.")]
 MAX_NUMBER = 2**63 - 1
 Word = Annotated[Text, Field(min_length=1, max_length=100)]

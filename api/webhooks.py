@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Depends, Path, status
+from fastapi import Depends, Path, status
 
+from api.area_router import AreaRouter
 from api.requests import AsAuthor, InDesk, Key, signed_in
 from api.state import Desk
 from api.webhook_address import check_address
@@ -24,7 +25,7 @@ from database.webhooks import WebhookPlan, WebhookRecord
 from domain.ids import WebhookId
 from integrations.webhook_secrets import new_secret
 
-router = APIRouter(prefix="/webhooks", tags=["webhooks"], dependencies=[Depends(signed_in)])
+router = AreaRouter(prefix="/webhooks", tags=["webhooks"], dependencies=[Depends(signed_in)])
 WebhookPath = Annotated[UUID, Path(description="The webhook's id.")]
 
 

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from pydantic import BaseModel, Field
 
+from api.area_router import AreaRouter
 from api.requests import AsReader, InDesk
 from api.state import Desk
 from api.ticket_models import PersonRef
@@ -22,7 +23,7 @@ from domain.ids import PersonId
 from domain.ticket import Slug
 from domain.workload import room, utilisation
 
-router = APIRouter(prefix="/workload", tags=["workload"])
+router = AreaRouter(prefix="/workload", tags=["workload"])
 
 
 class HeldByStatusOut(BaseModel):

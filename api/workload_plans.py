@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from activities.matching import solve
+from api.area_router import AreaRouter
 from api.requests import AsReader, CommandKey, InDesk, Key
 from api.state import Desk
 from api.ticket_models import PersonRef
@@ -24,7 +24,7 @@ from domain.ticket import Slug
 from domain.ticket_commands import AssignTicket
 from workflows.client import CommandPendingError, EngineUnavailableError
 
-router = APIRouter(prefix="/workload", tags=["workload"])
+router = AreaRouter(prefix="/workload", tags=["workload"])
 Measure = Literal["spread", "score"]
 
 

@@ -4,9 +4,10 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query, status
+from fastapi import Query, status
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.area_router import AreaRouter
 from api.requests import AsReader, InDesk
 from api.team_forecasts import (
     AsServiceTarget,
@@ -18,7 +19,7 @@ from api.team_forecasts import (
 from domain.access import check_supervisor
 from domain.ticket import Slug
 
-router = APIRouter(prefix="/workload", tags=["workload"])
+router = AreaRouter(prefix="/workload", tags=["workload"])
 
 
 class WorkloadPredictionsOut(BaseModel):

@@ -42,6 +42,11 @@ class PendingMoment(BaseModel):
         return ".".join([self.kind, *(str(value) for value in details.values())])
 
 
+def next_moment(ticket: Ticket) -> PendingMoment | None:
+    """The earliest of all moments that the ticket waits for."""
+    return next(iter(pending_moments(ticket)), None)
+
+
 def pending_moments(ticket: Ticket) -> list[PendingMoment]:
     """Every moment that the ticket waits for, earliest first."""
     moments = []
@@ -112,8 +117,8 @@ def _pending(moment: SlaMoment) -> PendingMoment:
     return PendingMoment(at=moment.at, kind="sla_warning", cause=cause, command=warning)
 
 
-def describe_wait(ticket: Ticket) -> str:
-    """One line for an operator: whom the ticket waits for, and what happens next by itself."""
+def describe_wait(ticket: Ticket, following: PendingMoment | None) -> str:
+    """One line for an operator: whom the ticket waits for, and `following`, what happens next by itself."""
     waits = {
         Status.NEW: "waiting for a first answer",
         Status.OPEN: "waiting for the desk",
@@ -124,6 +129,5 @@ def describe_wait(ticket: Ticket) -> str:
     }[ticket.status]
     if ticket.snoozed:
         waits = "snoozed" + ("" if ticket.snoozed_until else " until the requester replies")
-    moments = pending_moments(ticket)
-    following = f", next: {moments[0].kind} at {moments[0].at:%Y-%m-%d %H:%M:%SZ}" if moments else ""
-    return f"{waits}{following} (revision {ticket.revision})"
+    then = f", next: {following.kind} at {following.at:%Y-%m-%d %H:%M:%SZ}" if following else ""
+    return f"{waits}{then} (revision {ticket.revision})"

@@ -26,7 +26,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.ticket_commands import CommandEnvelope, Receipt, TicketCommand
     from domain.ticket_events import CommandRefused, TicketChange, TicketLadderClimbed
     from domain.ticket_rules import decide
-    from domain.ticket_timers import PendingMoment, describe_wait, pending_moments
+    from domain.ticket_timers import PendingMoment, describe_wait, next_moment, pending_moments
     from workflows.recording import quickly_or_patiently
     from workflows.search_attributes import SearchedFields, search_attributes, searched_fields
 
@@ -311,7 +311,7 @@ class TicketWorkflow:
         if ticket is None or ticket.revision == self._stuck_at_revision:
             return None
         if known is None or known[0] is not ticket:
-            known = self._earliest = ticket, next(iter(pending_moments(ticket)), None)
+            known = self._earliest = ticket, next_moment(ticket)
         return known[1]
 
     def _is_earlier(self, armed: PendingMoment) -> bool:
@@ -374,7 +374,7 @@ class TicketWorkflow:
         if searched != self._searched:  # a reply changes none of them
             self._searched = searched
             self._show_attributes(search_attributes(self._ticket))
-        workflow.set_current_details(describe_wait(self._ticket))
+        workflow.set_current_details(describe_wait(self._ticket, self._next_moment()))
 
     @staticmethod
     def _show_attributes(wanted: TypedSearchAttributes) -> None:

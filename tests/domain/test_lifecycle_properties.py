@@ -30,7 +30,7 @@ from domain.ticket_commands import (
 )
 from domain.ticket_events import TicketChange, TicketOpened, TicketStatusChanged
 from domain.ticket_rules import decide
-from domain.ticket_timers import describe_wait, pending_moments
+from domain.ticket_timers import describe_wait, next_moment, pending_moments
 from tests.factories import (
     AGENT,
     BILLING_AGENT,
@@ -183,7 +183,7 @@ def test_the_pending_moments_are_in_order_and_follow_from_the_state(life: Any) -
         pending = pending_moments(ticket)
         assert [moment.at for moment in pending] == sorted(moment.at for moment in pending)
         assert {moment.kind for moment in pending} == kinds_expected(ticket)
-        assert describe_wait(ticket).endswith(f"(revision {ticket.revision})")
+        assert describe_wait(ticket, next_moment(ticket)).endswith(f"(revision {ticket.revision})")
 
 
 def kinds_expected(ticket: Ticket) -> set[str]:

@@ -7,7 +7,7 @@ import pytest
 
 from domain.ticket import Status
 from domain.ticket_commands import AutoCloseTicket, TicketCommand, WakeTicket
-from domain.ticket_timers import TimerKind, describe_wait, pending_moments
+from domain.ticket_timers import TimerKind, describe_wait, next_moment, pending_moments
 from tests.factories import NOW, ticket
 
 LATER = NOW + timedelta(hours=1)
@@ -99,8 +99,10 @@ def test_a_moment_brings_its_command(changes: dict[str, Any], kind: TimerKind, c
     ],
 )
 def test_one_line_tells_an_operator_what_the_ticket_waits_for(changes: dict[str, Any], line: str) -> None:
-    assert describe_wait(ticket(revision=4, **changes)) == line
+    waiting = ticket(revision=4, **changes)
+
+    assert describe_wait(waiting, next_moment(waiting)) == line
 
 
 def test_every_status_has_its_line() -> None:
-    assert all(describe_wait(ticket(status=status)) for status in Status)
+    assert all(describe_wait(ticket(status=status), None) for status in Status)
