@@ -36,18 +36,20 @@ async def _measure(ground: Ground, at_once: int, count: int, seconds: float) -> 
     async def set_status(lane: int, _turn: int) -> None:
         await api.set_status(admin, numbers[lane], next(statuses[lane]))
 
-    floor = ground.engine_floor
-    names = await floor.warmed_up(at_once)
+    floor, path = ground.engine_floor, ground.path_floor
+    names, rows = await floor.warmed_up(at_once), await path.warmed_up(at_once)
 
     def measure(load: Measure) -> Load:
         return functools.partial(load, at_once=at_once, count=count // ROUNDS, seconds=seconds / ROUNDS)
 
-    replied, changed, engine, shown, database = await in_turns(
+    replied, changed, engine, shown, way, way_shown, database = await in_turns(
         [
             measure(functools.partial(closed_loop, reply)),
             measure(functools.partial(closed_loop, set_status)),
             measure(functools.partial(floor.measure_change, names)),
             measure(functools.partial(floor.measure_change, names, is_shown=True)),
+            measure(functools.partial(path.measure_change, rows)),
+            measure(functools.partial(path.measure_change, rows, is_shown=True)),
             measure(ground.database_floor.measure_change),
         ],
         rounds=ROUNDS,
@@ -56,13 +58,13 @@ async def _measure(ground: Ground, at_once: int, count: int, seconds: float) -> 
         *rate_and_latencies(
             f"reply, {at_once} at once",
             replied,
-            [("bare engine", engine), ("bare transaction", database)],
+            [("bare engine", engine), ("bare path", way), ("bare transaction", database)],
             best_peer=peers.REPLY.get(at_once),
         ),
         *rate_and_latencies(
             f"status change, {at_once} at once",
             changed,
-            [("bare engine", shown), ("bare transaction", database)],
+            [("bare engine", shown), ("bare path", way_shown), ("bare transaction", database)],
             best_peer=peers.STATUS_CHANGE.get(at_once),
         ),
     ]

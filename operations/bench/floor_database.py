@@ -44,6 +44,13 @@ select pg_notify('{BELL}', '')
 """  # noqa: S608 - our own constant
 
 
+async def change(pool: Pool, number: int) -> None:
+    """One transaction: lock the row, then command, event, row and bell."""
+    async with pool.acquire() as connection, connection.transaction():
+        revision = await connection.fetchval(LOCK, number)
+        await connection.fetch(CHANGE, uuid.uuid4(), number, revision + 1)
+
+
 class DatabaseFloor:
     """Bare transactions on the product's own database server."""
 
@@ -59,12 +66,6 @@ class DatabaseFloor:
         await self.pool.fetch(OPEN, uuid.uuid4(), number, uuid.uuid4(), "The printer jams", "It takes two sheets.")
         return number
 
-    async def change(self, number: int) -> None:
-        """One transaction: lock the row, then command, event, row and bell."""
-        async with self.pool.acquire() as connection, connection.transaction():
-            revision = await connection.fetchval(LOCK, number)
-            await connection.fetch(CHANGE, uuid.uuid4(), number, revision + 1)
-
     async def measure_opening(self, *, at_once: int, count: int, seconds: float) -> Sample:
         async def call(_lane: int, _turn: int) -> None:
             await self.open()
@@ -75,7 +76,7 @@ class DatabaseFloor:
         numbers = [await self.open() for _ in range(at_once)]
 
         async def call(lane: int, _turn: int) -> None:
-            await self.change(numbers[lane])
+            await change(self.pool, numbers[lane])
 
         return await closed_loop(call, at_once=at_once, count=count, seconds=seconds)
 

@@ -20,6 +20,8 @@ from temporalio.common import SearchAttributeKey
 from temporalio.service import GrpcCompression
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
+from operations.bench.floor_database import change
+
 TASK_QUEUE = "bench-floor"
 TICKET_STATUS = SearchAttributeKey.for_keyword("TicketStatus")
 QUICK = timedelta(seconds=2)
@@ -38,6 +40,11 @@ class FloorActivities:
     async def change(self, text: str) -> str:
         await self._pool.execute("select 1")
         return text
+
+    @activity.defn
+    async def keep(self, number: int) -> None:
+        """The bare transaction of a change."""
+        await change(self._pool, number)
 
     @activity.defn
     async def ring(self, name: str, due_at: float) -> None:
@@ -68,6 +75,13 @@ class FloorWorkflow:
         workflow.upsert_search_attributes([TICKET_STATUS.value_set(text)])
         return changed
 
+    @workflow.update
+    async def keep(self, number: int, status: str | None) -> None:
+        """A change whose activity is the bare transaction of one; shown where it brings a status."""
+        await workflow.execute_local_activity_method(FloorActivities.keep, number, schedule_to_close_timeout=QUICK)
+        if status is not None:
+            workflow.upsert_search_attributes([TICKET_STATUS.value_set(status)])
+
 
 @workflow.defn
 class FloorTimerWorkflow:
@@ -92,7 +106,7 @@ async def _work(address: str, dsn: str) -> None:
         client,
         task_queue=TASK_QUEUE,
         workflows=[FloorWorkflow, FloorTimerWorkflow],
-        activities=[activities.begin, activities.change, activities.ring],
+        activities=[activities.begin, activities.change, activities.keep, activities.ring],
         workflow_runner=UnsandboxedWorkflowRunner(),
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
         activity_task_poller_behavior=PollerBehaviorAutoscaling(),

@@ -14,6 +14,7 @@ from temporalio.client import Client
 from operations.bench.api import Api, SignedIn
 from operations.bench.engine import EngineFloor, engine_floor
 from operations.bench.floor_database import DatabaseFloor, database_floor
+from operations.bench.floor_path import PathFloor, path_floor
 from operations.bench.floor_web import WebFloor, web_floor
 from operations.bench.load import wait_until
 from operations.bench.system import BenchError, Stack, running_stack
@@ -72,6 +73,7 @@ class Ground:
     web_floor: WebFloor
     database_floor: DatabaseFloor
     engine_floor: EngineFloor
+    path_floor: PathFloor
 
     async def waiting(self) -> int:
         """How many tickets are open whose workflow has not yet taken them over."""
@@ -115,6 +117,7 @@ async def prepared_ground(size: Size) -> AsyncIterator[Ground]:
         floor = await held.enter_async_context(
             engine_floor(engine, settings.temporal_target, settings.database_dsn, database, folder)
         )
+        path = await held.enter_async_context(path_floor(session, engine, settings.temporal_target, database, folder))
         password = settings.demo_password.get_secret_value()
         people = People(
             admin=await api.sign_in("admin@example.com", password),
@@ -132,4 +135,5 @@ async def prepared_ground(size: Size) -> AsyncIterator[Ground]:
             web_floor=web,
             database_floor=database,
             engine_floor=floor,
+            path_floor=path,
         )

@@ -5,6 +5,7 @@ import time
 from functools import partial
 
 from operations.bench.figure import Figure, Floor
+from operations.bench.floor_database import change
 from operations.bench.ground import Ground
 from operations.bench.load import wait_until
 from operations.bench.system import BenchError
@@ -71,6 +72,6 @@ async def _floor(ground: Ground, count: int) -> list[float]:
     for _ in range(count):
         began = time.perf_counter()
         await ground.engine_floor.change(name)
-        await ground.database_floor.change(number)
+        await change(ground.database_floor.pool, number)
         latencies.append(time.perf_counter() - began)
     return latencies
