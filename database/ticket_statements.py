@@ -17,7 +17,7 @@ RECEIPTS_LOADED = 20
 """Twice as many commands as the engine lets one workflow have under way."""
 OPENED_ROW = (*COLUMNS, "sla_state", "sla_due_at")
 _TEAM = f"${15 + OPENED_ROW.index('team')}"
-OPEN = f"""
+_OPEN = f"""
 with team as (
     select from teams where slug = {_TEAM} and is_active for key share
 ), command as (
@@ -25,14 +25,14 @@ with team as (
     select $1::uuid, $2::bigint, $3, 1, 1, $4::timestamptz where {_TEAM}::text is null or exists (select from team)
     on conflict (id) do nothing
     returning ticket_number
-), ticket as (
+), row as (
     insert into tickets ({", ".join(OPENED_ROW)})
     select {", ".join(f"${place}" for place in range(15, 15 + len(OPENED_ROW)))} from command
-    returning number, {CLOCK_CIRCUMSTANCES}
+    returning number, {CLOCK_CIRCUMSTANCES}, requester_id, watcher_ids
 ), clocks as (
     insert into sla_clocks (ticket_number, {CLOCK_CIRCUMSTANCES}, {CLOCK_FIELDS})
     select number, {CLOCK_CIRCUMSTANCES}, {CLOCK_FIELDS}
-    from ticket, jsonb_to_recordset($14::jsonb) as c ({CLOCK_TYPES})
+    from row, jsonb_to_recordset($14::jsonb) as c ({CLOCK_TYPES})
 ), wording as (
     insert into ticket_texts (id, ticket_number, author_id, title, body)
     select $5, ticket_number, $6, $7, $8 from command
@@ -42,9 +42,9 @@ with team as (
     select 'tickets', $9, $4, ticket_number, 1, $10, $11, $12, false, $5, $13::jsonb from command
 ), start as (
     insert into start_requests (ticket_number) select ticket_number from command
-)
+{{notices}})
 select pg_notify('{BELL}', ''), pg_notify('{START_BELL}', ''),
-    (select pg_notify('{DISPATCH_BELL}', team) from ticket where team is not null)
+    (select pg_notify('{DISPATCH_BELL}', team) from row where team is not null)
 from command
 """
 
@@ -83,7 +83,7 @@ _NOTICES = f"""
         when 'owner' then case when h.assignee_id is null then 'team' else 'assignee' end
         when 'watchers' then 'watcher'
         when 'role_there' then 'role'
-        else h.hearers end, h.internal, $5::timestamptz, $6, $7
+        else h.hearers end, h.internal, {{at}}::timestamptz, {{actor_kind}}, {{actor_id}}
     from heard h join people p on p.id = any(case h.hearers
         when 'owner' then case when h.assignee_id is null
             then array(select m.person_id from team_members m where m.team = h.team) else array[h.assignee_id] end
@@ -96,7 +96,8 @@ _NOTICES = f"""
             nullif(array({_OF_ROLE} and exists (select from agents a where a.person_id = o.id and {_THERE})),
                 '{{{{}}}}'), array({_OF_ROLE}))
         else array[h.who::uuid] end)
-    where p.is_active and p.kind = 'person' and p.id is distinct from $7 and (not h.internal or p.role <> 'requester')
+    where p.is_active and p.kind = 'person' and p.id is distinct from {{actor_id}}
+        and (not h.internal or p.role <> 'requester')
     order by p.id, h.at_revision, h.place
     on conflict do nothing
 """
@@ -110,6 +111,15 @@ _CALLS = f""",
 
 
 @cache
+def open_statement(*, tells: bool) -> str:
+    """One statement that writes a new ticket, unless its command was done before. With `tells` it writes notices."""
+    written = f"${15 + len(OPENED_ROW)}"
+    return _OPEN.format(
+        notices=_NOTICES.format(notices=written, at="$4", actor_kind="$10", actor_id="$11") if tells else ""
+    )
+
+
+@cache
 def record_statement(changed: tuple[str, ...], *, tells: bool, calls: bool) -> str:
     """One statement that writes these columns of the row: so one transaction and one trip, and no index is touched
     whose columns stay. Without effect when the row has moved on meanwhile. With `tells` it writes notices, with `calls`
@@ -118,7 +128,8 @@ def record_statement(changed: tuple[str, ...], *, tells: bool, calls: bool) -> s
     columns = ", ".join(f"{name} = ${place}" for place, name in enumerate(changed, start=14))
     following = 14 + len(changed)
     clocks = f"${following}::jsonb"
-    notices = _NOTICES.format(notices=f"${following + ('sla' in changed)}") if tells else ""
+    written = f"${following + ('sla' in changed)}"
+    notices = _NOTICES.format(notices=written, at="$5", actor_kind="$6", actor_id="$7") if tells else ""
     freed = f"${following + ('sla' in changed) + tells}::uuid[]"
     keep_clocks = f"""
 ), clocks as (

@@ -26,7 +26,7 @@ from database.ticket_rows import (
     record_of,
     ticket_of,
 )
-from database.ticket_statements import ASSIGNABLE, DONE, LOAD, OPEN, OPENED_ROW, record_statement
+from database.ticket_statements import ASSIGNABLE, DONE, LOAD, OPENED_ROW, open_statement, record_statement
 from domain.access import Audience
 from domain.dispatch_calls import calls_dispatcher, freed_by
 from domain.errors import (
@@ -77,9 +77,10 @@ class TicketStore:
         ticket = opened(change.number, event, change.at)
         row = {"sla_state": "none", "sla_due_at": None} | as_columns(dict(zip(COLUMNS, fields_of(ticket), strict=True)))
         actor = change.actor
+        notices = [] if event.requester_id == actor.id else notices_of(change)
         try:
             made = await self._pool.fetchrow(
-                OPEN,
+                open_statement(tells=bool(notices)),
                 change.command_id,
                 change.number,
                 change.fingerprint,
@@ -95,6 +96,7 @@ class TicketStore:
                 event.model_dump_json(),
                 clock_rows(ticket.sla),
                 *[row[name] for name in OPENED_ROW],
+                *([_notice_rows(notices)] if notices else []),
             )
         except asyncpg.ForeignKeyViolationError as error:
             raise _unknown_reference(error) from error

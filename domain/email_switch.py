@@ -15,6 +15,7 @@ ABOUT: dict[NotificationType, str] = {
     NotificationType.ASSIGNED: "tickets that you are given",
     NotificationType.OFFERED: "tickets that you may take",
     NotificationType.REASSIGNED: "tickets of yours that go to somebody else",
+    NotificationType.OPENED: "tickets that others open for you",
     NotificationType.MENTIONED: "mentions of you",
     NotificationType.REPLIED: "replies",
     NotificationType.STATUS_CHANGED: "new statuses of tickets",

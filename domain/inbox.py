@@ -27,6 +27,7 @@ class Phrase(NamedTuple):
 
 
 OF_TICKETS: dict[tuple[NotificationType, str], Phrase] = {
+    (T.OPENED, "ticket.opened"): Phrase("{who} opened {ticket} for you", "{ticket} was opened for you"),
     (T.MENTIONED, "ticket.replied"): Phrase.of("{who} mentioned you in a reply to {ticket}"),
     (T.MENTIONED, "ticket.noted"): Phrase.of("{who} mentioned you in a note on {ticket}"),
     (T.REPLIED, "ticket.replied"): Phrase("{who} replied to {ticket}", "There is a reply to {ticket}"),

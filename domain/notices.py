@@ -16,6 +16,7 @@ from domain.ticket_events import (
     TicketNoted,
     TicketOffered,
     TicketOfferWithdrawn,
+    TicketOpened,
     TicketRated,
     TicketReplied,
     TicketSeniorMissing,
@@ -31,6 +32,7 @@ there, or all when nobody is."""
 T = NotificationType
 Hearing = tuple[NotificationType, Hearers, str | None]
 _ALWAYS: dict[type[TicketEvent], tuple[Hearing, ...]] = {
+    TicketOpened: ((T.OPENED, "requester", None),),
     TicketReplied: tuple((T.REPLIED, to, None) for to in ("requester", "assignee", "watchers")),
     TicketNoted: tuple((T.REPLIED, to, None) for to in ("assignee", "watchers")),
     TicketStatusChanged: tuple((T.STATUS_CHANGED, to, None) for to in ("requester", "assignee", "watchers")),

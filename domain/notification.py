@@ -14,6 +14,8 @@ class NotificationType(StrEnum):
     """A ticket may be taken, or may not be any more."""
     REASSIGNED = "reassigned"
     """A ticket of theirs went to somebody else."""
+    OPENED = "opened"
+    """Somebody else opened a ticket for them."""
     MENTIONED = "mentioned"
     REPLIED = "replied"
     STATUS_CHANGED = "status_changed"
@@ -96,6 +98,7 @@ _DESK: dict[NotificationType, Choice] = {
     _T.ASSIGNED: Choice(push=Mode.NOW, email=Mode.IF_UNREAD),
     _T.OFFERED: Choice(push=Mode.NOW),
     _T.REASSIGNED: Choice(),
+    _T.OPENED: Choice(email=Mode.IF_UNREAD),
     _T.MENTIONED: Choice(push=Mode.NOW, email=Mode.IF_UNREAD),
     _T.REPLIED: Choice(push=Mode.NOW, email=Mode.IF_UNREAD),
     _T.STATUS_CHANGED: Choice(email=Mode.OFF),
@@ -111,6 +114,7 @@ _DESK: dict[NotificationType, Choice] = {
     _T.DIGEST: Choice(),
 }
 _REQUESTER = _DESK | {
+    _T.OPENED: Choice(push=Mode.NOW, email=Mode.NOW),
     _T.REPLIED: Choice(push=Mode.NOW, email=Mode.NOW),
     _T.STATUS_CHANGED: Choice(push=Mode.NOW, email=Mode.NOW),
 }

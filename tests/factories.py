@@ -119,13 +119,16 @@ def envelope(command: TicketCommand, **changes: Any) -> CommandEnvelope:
     return CommandEnvelope(**{"id": CommandId(uuid4()), "actor": BY_AGENT, "command": command, **changes})
 
 
-def opening_change(number: int = NUMBER, *, at: datetime = NOW, **changes: Any) -> TicketChange:
-    """The opening of a ticket by its requester; `changes` are fields of OpenTicket, or `command_id`, `fingerprint`."""
+def opening_change(
+    number: int = NUMBER, *, at: datetime = NOW, by: Actor = BY_REQUESTER, **changes: Any
+) -> TicketChange:
+    """The opening of a ticket, by its requester or by somebody else for them; `changes` are fields of OpenTicket, or
+    `command_id`, `fingerprint`."""
     command = CommandId(changes.pop("command_id", uuid4()))
     fingerprint = changes.pop("fingerprint", "")
     asked = OpenTicket(**{"wording_id": TextId(uuid4()), "requester_id": REQUESTER, **changes})
     event = open_ticket(asked, RULES, at)
-    return opening(TicketNumber(number), command, fingerprint, BY_REQUESTER, event, at)
+    return opening(TicketNumber(number), command, fingerprint, by, event, at)
 
 
 def change(ticket: Ticket, *events: TicketEvent, **changes: Any) -> TicketChange:

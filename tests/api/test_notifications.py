@@ -9,7 +9,7 @@ import pytest
 from domain.notification import NotificationType
 from settings import Settings
 from tests.api.desk_api import ApiDesk, assert_problem, do, opened
-from tests.api.inboxes import INBOX, counts_of, inbox_of, mark, told_of
+from tests.api.inboxes import INBOX, counts_of, inbox_of, mark, told_of, why
 from tests.api.keys import a_key, a_service, with_key
 from tests.api.listening import stream_server
 
@@ -46,6 +46,19 @@ async def test_a_notification_is_ready_to_be_shown(
         },
     }  # fmt: skip
     assert "1234" not in str(replied)
+
+
+async def test_who_has_a_ticket_opened_for_them_hears_of_it(
+    api: ApiDesk, requester: httpx2.AsyncClient, agent: httpx2.AsyncClient
+) -> None:
+    made = await opened(agent, requester=str(api.people["requester"].id))
+
+    (told,) = await inbox_of(requester, ticket=made["number"])
+
+    assert told["text"] == f"Alex Agent opened #{made['number']} The printer is on fire for you"
+    assert (told["type"], told["kind"], told["why"]) == ("opened", "ticket.opened", "requester")
+    assert (await why(requester, made["number"], 1))["cause"] == "told"
+    assert (await why(agent, made["number"], 1))["cause"] == "by_yourself"
 
 
 async def test_the_requester_hears_of_what_concerns_them(

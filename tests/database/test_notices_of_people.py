@@ -39,6 +39,8 @@ from tests.factories import (
     PEOPLE,
     REQUESTER,
     change,
+    opening_change,
+    wording,
 )
 
 Heard = tuple[str, str, str]
@@ -78,6 +80,35 @@ async def does(
 
 async def reply(store: TicketStore, ticket: Ticket, *mentions: PersonId, internal: bool = False) -> AddReply:
     return AddReply(text_id=await stored_text(store, ticket.number), internal=internal, mention_ids=mentions)
+
+
+async def test_for_whom_a_ticket_is_opened_hears_of_it(store: TicketStore, pool: Pool) -> None:
+    for_them = await stored_ticket(store, by=BY_AGENT)
+
+    assert await heard_of(pool, for_them.number, 0) == [("requester", "opened", "requester")]
+    assert await stored_events(pool, for_them.number) == ["ticket.opened", "notification.created"]
+
+
+async def test_of_what_they_opened_themselves_nobody_hears(store: TicketStore, pool: Pool) -> None:
+    assert await heard_of(pool, (await stored_ticket(store)).number, 0) == []
+
+
+async def test_an_opening_that_comes_again_tells_once(store: TicketStore, pool: Pool) -> None:
+    made = opening_change(await store.next_number(), by=BY_AGENT)
+    for _ in range(2):
+        await store.open(made, wording(made))
+
+    assert len(await heard_of(pool, made.number, 0)) == 1
+
+
+async def stored_events(pool: Pool, number: TicketNumber) -> list[str]:
+    """What the log says of a ticket, inboxes included."""
+    rows = await pool.fetch(
+        "select type from events where ticket_number = $1 or data -> 'notification' ->> 'ticket' = $1::text "
+        "order by id",
+        number,
+    )
+    return [row["type"] for row in rows]
 
 
 async def test_of_the_desks_reply_requester_and_watchers_hear(store: TicketStore, pool: Pool, ticket: Ticket) -> None:
