@@ -74,8 +74,12 @@ class DispatchRelay:
         clock = asyncio.get_running_loop().time
         for team in sorted(self._called):
             if self._rests_until.get(team, 0) <= clock():
-                await self._dispatchers.look(team)
-                self._called.discard(team)
+                self._called.discard(team)  # first: a bell during the call is about something that it may not have seen
+                try:
+                    await self._dispatchers.look(team)
+                except Exception:
+                    self._called.add(team)
+                    raise
                 self._rests_until[team] = clock() + REST_SECONDS
-        rests = [self._rests_until[team] - clock() for team in self._called]
+        rests = [self._rests_until.get(team, 0) - clock() for team in self._called]
         return max(min(rests), 0) if rests else None

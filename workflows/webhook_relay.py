@@ -99,12 +99,13 @@ class WebhookRelay:
             is_overdue = webhook in self._overdue
             if self._rests_until.get(webhook, 0) > clock() and not is_overdue:
                 continue
+            self._called.discard(webhook)  # first: a bell during the call is about something that it may not have seen
             try:
                 await (self._webhooks.mend if is_overdue else self._webhooks.look)(webhook)
             except EngineUnavailableError as error:
+                self._called.add(webhook)
                 failure = error
             else:
-                self._called.discard(webhook)
                 self._overdue.discard(webhook)
                 self._rests_until[webhook] = clock() + CALL_REST_SECONDS
         if failure is not None:

@@ -1,6 +1,7 @@
 """Whoever rings has the dispatchers called: at once, again only after a rest, and until they are reached."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -17,12 +18,14 @@ class Dispatchers:
         self.calls: list[Slug] = []
         self.is_away = False
         self.tries = 0
+        self.meanwhile: Callable[[], None] = lambda: None
 
     async def look(self, team: Slug) -> None:
         self.tries += 1
         if self.is_away:
             raise EngineUnavailableError("away")
         self.calls.append(team)
+        self.meanwhile()
 
 
 class Teams:
@@ -65,6 +68,23 @@ async def test_a_storm_of_bells_is_one_call_now_and_one_behind_it(
     assert dispatchers.calls == ["support"]
     assert wait is not None
     assert wait > 0
+
+
+@pytest.mark.parametrize("team", ["support", "billing"])
+async def test_a_bell_during_a_call_is_heard(relay: DispatchRelay, dispatchers: Dispatchers, team: Slug) -> None:
+    """The dispatcher that is being called may have looked already."""
+
+    def rings_once() -> None:
+        dispatchers.meanwhile = lambda: None
+        relay.ring(team)
+
+    dispatchers.meanwhile = rings_once
+    relay.ring("support")
+
+    while (wait := await relay.call()) is not None:
+        await asyncio.sleep(wait)
+
+    assert dispatchers.calls == ["support", team]
 
 
 async def test_who_could_not_be_reached_is_called_again(relay: DispatchRelay, dispatchers: Dispatchers) -> None:

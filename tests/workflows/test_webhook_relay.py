@@ -10,7 +10,7 @@ from database.webhook_outbox import Taken
 from domain.ids import WebhookId
 from tests.workflows.engine_desk import eventually
 from workflows.client import EngineUnavailableError
-from workflows.webhook_relay import WebhookRelay
+from workflows.webhook_relay import CALL_REST_SECONDS, WebhookRelay
 
 ONE, OTHER = WebhookId(UUID(int=1)), WebhookId(UUID(int=2))
 
@@ -81,6 +81,25 @@ async def test_who_was_just_called_rests_and_who_is_overdue_is_found() -> None:
         await relay.look()
     assert webhooks.calls == [ONE, OTHER], "in the order of their ids"
     assert webhooks.mended == [OTHER]
+
+
+async def test_a_bell_during_a_call_is_heard() -> None:
+    """The line that is being called may have looked already."""
+
+    class Rung(Webhooks):
+        async def look(self, webhook: WebhookId) -> None:
+            await super().look(webhook)
+            if len(self.calls) == 1:
+                relay.call(str(ONE))
+
+    webhooks = Rung()
+    relay = WebhookRelay(Outbox(Taken(frozenset({ONE}))), webhooks)
+
+    await relay.look()
+    await asyncio.sleep(CALL_REST_SECONDS)
+    await relay.look()
+
+    assert webhooks.calls == [ONE, ONE]
 
 
 async def test_it_runs_through_faults_and_hears_its_bells() -> None:
