@@ -85,12 +85,12 @@ class ReportMailRelay:
         failure: EngineUnavailableError | None = None
         for id in sorted(self._changed):
             mail = await self._mails.find(id)
+            self._changed.discard(id)  # first: a bell from here on is about something newer than what was found
             try:
                 await (self._schedules.remove(id) if mail is None else self._schedules.keep(mail))
             except EngineUnavailableError as error:  # one that the engine refuses holds up no other
+                self._changed.add(id)
                 failure = error
-            else:
-                self._changed.discard(id)
         for run in await self._mails.asked():
             await self._schedules.send(run.mail, run.id)
             await self._mails.mark_started(run.id)

@@ -322,6 +322,26 @@ class EngineAway(ReportMailSchedules):
             raise EngineUnavailableError("away")
 
 
+async def test_what_changes_while_its_schedule_is_kept_is_kept_next(engine: Client, pool: Pool) -> None:
+    class Edited(ReportMailSchedules):
+        async def keep(self, mail: ReportMail) -> None:
+            await super().keep(mail)
+            if mail.revision == 1:
+                await reports.mails.replace(mail.id, a_plan(), [ADMIN], 1, author(SUPERVISOR), is_active=True)
+                reports.relay.ring(str(mail.id))
+
+    async with mailing(engine, pool, 1) as reports:
+        edited = Edited(engine, PATIENCE_SECONDS, reports.schedules.task_queue)
+        reports.relay = ReportMailRelay(reports.mails, edited)
+        await reports.relay.look()
+        mail = await reports.add(ADMIN)
+        reports.relay.ring(str(mail.id))
+        for _ in range(2):
+            await reports.relay.look()
+        known = await edited.known()
+    assert known[mail.id] == "revision 2"
+
+
 async def test_what_the_engine_missed_is_made_good_when_it_is_back(engine: Client, pool: Pool) -> None:
     server = MailServer()
     async with listening(server) as port, mailing(engine, pool, port) as reports:
