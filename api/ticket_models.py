@@ -15,7 +15,7 @@ from domain.offer import Offer
 from domain.skill import SkillNeed
 from domain.sla_clock import Audience, Clock, ClockState, SlaState, Target, sla_state
 from domain.sla_counting import Calendars, used_by
-from domain.ticket import MAX_BODY, MAX_RATING, MAX_TITLE, Priority, Slug, Status
+from domain.ticket import MAX_BODY, MAX_RATING, MAX_TITLE, Priority, Slug, Status, next_due_at
 from domain.ticket_commands import Labels, Minutes, Moment, Skills
 
 Title = Annotated[Line, Field(max_length=MAX_TITLE)]
@@ -312,7 +312,7 @@ def spoken_ticket(
         "snoozed": record.snoozed,
         "snoozed_until": record.snoozed_until,
         "sla_state": sla_state(record.sla),
-        "next_due_at": record.ticket.next_due_at,
+        "next_due_at": next_due_at(record.status, record.due_at, record.sla),
         "sla": spoken_clocks(record, reader, now, calendars, audience),
         "allowed_transitions": allowed_statuses(reader, record, audience, now),
         "revision": record.revision,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 import asyncpg
@@ -89,6 +90,10 @@ _STATUS = {status.value: status for status in Status}
 _PRIORITY = {priority.value: priority for priority in Priority}
 
 
+SLAS_KEPT = 2_000
+"""As many clocks as the screens of a desk show; some 10 KiB each."""
+
+
 def ticket_of(row: asyncpg.Record) -> Ticket:
     """The domain's ticket from a row of SELECT."""
     return _ticket({name: row[name] for name in COLUMNS})
@@ -133,7 +138,9 @@ def _ticket(values: dict[str, Any]) -> Ticket:
     return Ticket.model_construct(_fields_set=None, **values)
 
 
+@lru_cache(maxsize=SLAS_KEPT)
 def _sla_of(data: str | None) -> TicketSla | None:
+    """Clocks change less often than they are read: with each list, say, that shows their ticket."""
     return None if data is None else TicketSla.model_validate_json(data)
 
 

@@ -84,6 +84,11 @@ class Clock(_Frozen):
         return self.phase in ("running", "paused")
 
     @property
+    def is_awaited(self) -> bool:
+        """Whether its due moment is still to come: it runs, and was not breached."""
+        return self.phase == "running" and self.breached_at is None
+
+    @property
     def state(self) -> ClockState:
         return "breached" if self.breached_at is not None else self.phase
 
@@ -154,7 +159,7 @@ class SlaMoment(NamedTuple):
 def sla_moments(sla: TicketSla) -> Iterator[SlaMoment]:
     """What the clocks wait for, in no order."""
     for clock in sla.clocks:
-        if clock.phase == "running" and clock.breached_at is None and clock.due_at is not None:
+        if clock.is_awaited and clock.due_at is not None:
             yield from (SlaMoment(warning.at, clock, warning.percent) for warning in clock.warnings)
             yield SlaMoment(clock.due_at, clock, None)
 
@@ -178,7 +183,7 @@ def breached(sla: TicketSla, key: ClockKey, now: datetime) -> TicketSla | None:
 
 def _waiting(sla: TicketSla, key: ClockKey) -> Clock | None:
     clock = sla.at(key)
-    return clock if clock is not None and clock.phase == "running" and clock.breached_at is None else None
+    return clock if clock is not None and clock.is_awaited else None
 
 
 def sla_state(sla: TicketSla | None) -> SlaState:
@@ -197,5 +202,5 @@ def sla_state(sla: TicketSla | None) -> SlaState:
 
 def sla_due_at(sla: TicketSla | None) -> datetime | None:
     """The earliest moment by which something was promised and is not breached yet."""
-    due = [] if sla is None else [moment.at for moment in sla_moments(sla) if moment.percent is None]
-    return min(due, default=None)
+    clocks = () if sla is None else sla.clocks
+    return min((clock.due_at for clock in clocks if clock.is_awaited and clock.due_at is not None), default=None)

@@ -33,6 +33,9 @@ class Status(StrEnum):
     CLOSED = "closed"
 
 
+_FINISHED = (Status.RESOLVED, Status.CLOSED)
+
+
 class Priority(StrEnum):
     LOW = "low"
     NORMAL = "normal"
@@ -91,7 +94,7 @@ class Ticket(BaseModel):
     @property
     def is_finished(self) -> bool:
         """Whether the work is over (resolved or closed); it may still be reopened."""
-        return self.status in (Status.RESOLVED, Status.CLOSED)
+        return self.status in _FINISHED
 
     @property
     def is_waiting(self) -> bool:
@@ -100,6 +103,13 @@ class Ticket(BaseModel):
 
     @property
     def next_due_at(self) -> datetime | None:
-        """By when something must happen next: the earliest due moment of its clocks, or its own due date."""
-        moments = [sla_due_at(self.sla), None if self.is_finished else self.due_at]
-        return min((moment for moment in moments if moment is not None), default=None)
+        return next_due_at(self.status, self.due_at, self.sla)
+
+
+def next_due_at(status: Status, due_at: datetime | None, sla: TicketSla | None) -> datetime | None:
+    """By when something must happen next with a ticket: the earliest due moment of its clocks, or its own due date."""
+    promised = sla_due_at(sla)
+    own = None if status in _FINISHED else due_at
+    if promised is None or own is None:
+        return promised or own
+    return min(promised, own)

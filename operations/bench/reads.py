@@ -13,6 +13,7 @@ _OF_ITS_OWN = {
     "wording_id": "new.wording_id",
     "created_at": "t.created_at - new.n * interval '1 minute'",
     "updated_at": "t.updated_at - new.n * interval '1 minute'",
+    "sla": "jsonb_set(t.sla, '{zone_data}', to_jsonb(new.n::text))",
 }
 FILL = f"""
 with new as materialized (
@@ -25,7 +26,7 @@ with new as materialized (
 insert into tickets ({", ".join(COLUMNS)})
 select {", ".join(_OF_ITS_OWN.get(name, f"t.{name}") for name in COLUMNS)} from new, tickets t where t.number = $1
 """  # noqa: S608 - our own column names
-"""Copies of one ticket, each with a number, a text and an age of its own: rows to be listed, without events or
+"""Copies of one ticket, each with a number, a text, clocks and an age of its own: rows to be listed, without events or
 workflows. Nothing else may write tickets so; here the whole database is thrown away afterwards."""
 
 
