@@ -113,9 +113,12 @@ def apply(ticket: Ticket, change: TicketChange) -> Ticket:
     return reduce(lambda before, event: evolve(before, event, change.at), change.events, ticket)
 
 
+_OPENED_FIELDS = TicketOpened.model_fields.keys() - {"type"}
+
+
 def opened(number: TicketNumber, event: TicketOpened, at: datetime) -> Ticket:
     """The ticket after its first event."""
-    fields = event.model_dump(exclude={"type"})
+    fields = {name: getattr(event, name) for name in _OPENED_FIELDS}
     return Ticket(number=number, revision=1, created_at=at, updated_at=at, **fields)
 
 

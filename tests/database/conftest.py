@@ -28,7 +28,9 @@ delete from daily_reports;
 delete from ended_spans;
 delete from ticket_facts;
 delete from queue_revisions;
-update report_cursor set xid = pg_snapshot_xmin(pg_current_snapshot()), id = 0, rebuilt_to = null;
+update report_cursor set epoch = s.epoch, xid = pg_snapshot_xmin(pg_current_snapshot()), id = 0, rebuilt_to = null
+    from event_stream s;
+update webhook_relay set epoch = s.epoch from event_stream s;
 delete from start_requests;
 delete from webhooks;
 delete from events;

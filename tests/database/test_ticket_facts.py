@@ -187,7 +187,7 @@ async def test_an_event_that_commits_late_is_folded_when_it_comes(
         before = await all_folded(reports)
         assert (before, await stored_facts(pool)) == (0, {}), "nothing behind which something may still come"
 
-    assert await all_folded(reports) == 2
+    assert await all_folded(reports) == await pool.fetchval("select count(*) from events") >= 2
     assert set(await stored_facts(pool)) == {late, quick}
 
 

@@ -18,14 +18,7 @@ from tests.database.storing import recorded, stored_text, stored_ticket
 from tests.database.test_notices import climbed
 from tests.factories import change
 
-pytestmark = pytest.mark.usefixtures("place_in_this_log")
 PLACE = "select xid::text::bigint as xid, id from webhook_relay"
-
-
-@pytest.fixture
-async def place_in_this_log(pool: Pool) -> None:
-    """Another test may have begun a new epoch of the log, in which the outbox goes on from where it is first asked."""
-    await outbox_of(pool).take()
 
 
 async def test_an_event_becomes_a_delivery_to_every_webhook_that_hears_of_it(store: TicketStore, pool: Pool) -> None:

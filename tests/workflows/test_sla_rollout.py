@@ -259,8 +259,8 @@ async def test_a_running_ladder_goes_on_as_it_began_unless_it_is_asked_to_move(d
 class HaltingCommands:
     """Reaches tickets until it has reached a few; then their engine does not answer any more.
 
-    It has halted when the next attempt is more than a second away: what the engine hands to a worker that is just
-    leaving is lost until its time is up.
+    It has halted when the next attempt is five seconds away: what the engine hands to a worker that is just leaving is
+    lost until its time is up.
     """
 
     def __init__(self, tickets: TicketClient, reached: int) -> None:
@@ -270,7 +270,7 @@ class HaltingCommands:
 
     async def apply(self, ticket: Ticket, envelope: CommandEnvelope) -> Receipt:
         if not self._left:
-            if activity.info().attempt >= 4:
+            if activity.info().attempt >= 6:
                 self.has_halted.set()
             raise EngineUnavailableError("it is away")
         self._left -= 1
