@@ -13,6 +13,7 @@ from api.requests import AsReader, CommandKey, Expected, InDesk, Key, Number, Si
 from api.state import Desk
 from api.texts import Text
 from api.ticket_models import NewTicket, TicketEdit, TicketOut, TicketPageOut, spoken_ticket
+from database.sla_terms import Offer
 from database.ticket_lists import Sort, TicketFilter
 from database.ticket_rows import NewWording, TicketRecord, opened_record
 from domain.access import Reader, check_command, check_open, ticket_scope
@@ -129,11 +130,10 @@ async def answer(
     )
 
 
-async def with_clocks(desk: Desk, event: TicketOpened, number: TicketNumber, now: datetime) -> TicketOpened:
+def with_clocks(event: TicketOpened, number: TicketNumber, offer: Offer, zone_data: str, now: datetime) -> TicketOpened:
     """The opening with the clocks that begin with it."""
-    offer = await desk.terms.offer_to(event.requester_id)
     ticket = opened(number, event, now)
-    sla = begin(ticket, first_match(offer.terms, ticket, offer.tier), desk.terms.zone_data)
+    sla = begin(ticket, first_match(offer.terms, ticket, offer.tier), zone_data)
     return event.model_copy(update={"sla": sla})
 
 
@@ -156,8 +156,8 @@ async def open_ticket(body: NewTicket, desk: InDesk, signed: Signed, key: Key) -
     check_open(reader, command)
     now = datetime.now(UTC)
     event = decide_opening(command, desk.rules, now)
-    number = await desk.tickets.next_number()
-    event = await with_clocks(desk, event, number, now)
+    number, offer = await desk.terms.offer_with_number(command.requester_id)
+    event = with_clocks(event, number, offer, desk.terms.zone_data, now)
     change = opening(number, key.id, key.fingerprint, reader.actor, event, now)
     made = await desk.tickets.open(change, NewWording(wording, reader.id, body.title, body.description))
     if made.fingerprint != key.fingerprint:

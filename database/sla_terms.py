@@ -7,7 +7,7 @@ import asyncpg
 
 from database.pool import Pool
 from domain.business_calendar import BusinessCalendar, zone_data_version
-from domain.ids import PersonId
+from domain.ids import PersonId, TicketNumber
 from domain.sla_clock import TicketSla
 from domain.sla_policy import SlaPolicy, Terms
 from domain.sla_sentences import VersionName, VersionNames
@@ -37,6 +37,9 @@ from sla_calendar_versions v join sla_calendars c on c.id = v.calendar_id where 
 """
 
 
+_EDITION_AND_TIER = "number, (select tier from people where id = $1) as tier from sla_edition"
+
+
 class Offer(NamedTuple):
     """What a requester's ticket may run on: their tier, and the terms from the top."""
 
@@ -61,11 +64,20 @@ class SlaTermsStore:
 
     async def offer_to(self, requester: PersonId) -> Offer:
         """The terms on offer now."""
-        row = await self._pool.fetchrow(
-            "select number, (select tier from people where id = $1) as tier from sla_edition", requester
-        )
+        return await self._offer(await self._edition(f"select {_EDITION_AND_TIER}", requester))
+
+    async def offer_with_number(self, requester: PersonId) -> tuple[TicketNumber, Offer]:
+        """What a new ticket begins with, in one trip: a number that no other has, and the terms on offer now."""
+        row = await self._edition(f"select nextval('ticket_numbers') as ticket_number, {_EDITION_AND_TIER}", requester)
+        return TicketNumber(row["ticket_number"]), await self._offer(row)
+
+    async def _edition(self, statement: str, requester: PersonId) -> asyncpg.Record:
+        row = await self._pool.fetchrow(statement, requester)
         if row is None:
             raise RuntimeError("the database has no edition of the SLA policies")
+        return row
+
+    async def _offer(self, row: asyncpg.Record) -> Offer:
         if self._offered is None or self._offered[0] != row["number"]:
             self._offered = (
                 row["number"],

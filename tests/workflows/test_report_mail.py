@@ -338,8 +338,8 @@ async def test_what_changes_while_its_schedule_is_kept_is_kept_next(engine: Clie
         reports.relay.ring(str(mail.id))
         for _ in range(2):
             await reports.relay.look()
-        known = await edited.known()
-    assert known[mail.id] == "revision 2"
+        # The engine's list of schedules follows a moment later.
+        await eventually(edited.known, lambda known: known.get(mail.id) == "revision 2")
 
 
 async def test_what_the_engine_missed_is_made_good_when_it_is_back(engine: Client, pool: Pool) -> None:
