@@ -29,7 +29,7 @@ class CommandMemory(BaseModel):
         """The receipt of a command seen before."""
         if command.int not in map(_NUMBER, self.receipts):  # as nearly always, and asked at a fifth of the cost
             return None
-        return next(receipt for receipt in self.receipts if receipt.command_id == command)
+        return next(receipt for receipt in self.receipts if receipt.command_id.int == command.int)
 
     def remember(self, receipt: Receipt) -> "CommandMemory":
         """The memory with one more receipt, without those too old to keep."""

@@ -277,6 +277,7 @@ class HaltingCommands:
         return await self._tickets.apply(ticket, envelope)
 
 
+@pytest.mark.timeout(400)  # a page that a leaving worker takes with it is begun anew after half a minute, each time
 async def test_a_rollout_goes_on_where_it_was_when_its_worker_has_died(
     engine: Client, own_pool: Pool, desk: RollingDesk
 ) -> None:
