@@ -39,7 +39,7 @@ from domain.errors import (
 )
 from domain.ids import CommandId, PersonId, TextId, TicketNumber
 from domain.lifecycle import fields_changed_by, opened, rebuild
-from domain.notices import Notice, notices_of
+from domain.notices import Notice, notices_of, notices_of_opening
 from domain.ticket import Slug, Ticket
 from domain.ticket_commands import Receipt
 from domain.ticket_events import (
@@ -77,7 +77,7 @@ class TicketStore:
         ticket = opened(change.number, event, change.at)
         row = {"sla_state": "none", "sla_due_at": None} | as_columns(dict(zip(COLUMNS, fields_of(ticket), strict=True)))
         actor = change.actor
-        notices = [] if event.requester_id == actor.id else notices_of(change)
+        notices = notices_of_opening(change)
         try:
             made = await self._pool.fetchrow(
                 open_statement(tells=bool(notices)),

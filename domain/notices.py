@@ -72,6 +72,13 @@ def notices_of(change: TicketChange) -> list[Notice]:
     ]
 
 
+def notices_of_opening(change: TicketChange) -> list[Notice]:
+    """Those notices of an opening that anybody can hear: whoever opens a ticket for themselves needs none to them."""
+    (event, *_) = change.events
+    is_their_own = isinstance(event, TicketOpened) and event.requester_id == change.actor.id
+    return [notice for notice in notices_of(change) if not (is_their_own and notice.to == "requester")]
+
+
 def notices_of_event(revision: int, event: TicketEvent, actor: Actor) -> list[Notice]:
     """The notices of one event."""
     return [

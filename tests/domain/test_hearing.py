@@ -6,7 +6,7 @@ import pytest
 
 from domain.access import Reader
 from domain.hearing import heard, not_heard, told_to
-from domain.notices import Notice, T, notices_of_event
+from domain.notices import Notice, T, notices_of_event, notices_of_opening
 from domain.people import TIMER, Actor, Role
 from domain.sla_clock import TicketSla
 from domain.sla_ladder import NotifyPerson, NotifyRole, NotifyTeam
@@ -32,6 +32,7 @@ from tests.factories import (
     OTHER_REQUESTER,
     REQUESTER,
     SUPERVISOR,
+    opening_change,
     reader,
     text_id,
     ticket,
@@ -53,6 +54,11 @@ def test_whoever_heard_is_told_as_what() -> None:
     muted = heard("watcher", in_app=False)
     assert muted.cause == "muted"
     assert "you chose" in muted.text
+
+
+def test_an_opening_is_told_to_its_requester_unless_it_is_their_own() -> None:
+    assert [notice.to for notice in notices_of_opening(opening_change(by=BY_AGENT))] == ["requester"]
+    assert notices_of_opening(opening_change(by=BY_REQUESTER)) == []
 
 
 def test_of_some_events_nobody_hears() -> None:
