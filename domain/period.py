@@ -96,8 +96,12 @@ def _start_before(period: Period, zone: Zone) -> datetime:
     if all(end == _begin(shown.date().replace(day=1), zone) for end, shown in zip(period, (since, until), strict=True)):
         month = 2 * (since.year * 12 + since.month) - (until.year * 12 + until.month) - 1
         return _begin(date(month // 12, month % 12 + 1, 1), zone)
+    days = until.date() - since.date()
+    if all(end == _begin(shown.date(), zone) for end, shown in zip(period, (since, until), strict=True)):
+        start = _begin(since.date() - days, zone)  # also where a date began later, for the clocks skipped its midnight
+        if start < period.since:
+            return start
     if since.time() == until.time():
-        days = until.date() - since.date()
         start = (since - days).replace(fold=0).astimezone(UTC)
         if start < period.since:
             return start

@@ -221,6 +221,13 @@ def test_the_period_before_ends_where_this_one_begins_and_is_about_as_long(
     assert abs((found.until - found.since) - length) <= (DAY if zone == "Pacific/Apia" else 2 * HOUR)
 
 
+def test_the_day_before_one_without_a_midnight_began_at_midnight() -> None:
+    """In Havana the clocks skip from midnight to one in March."""
+    skipped, next_day = local("2026-03-08T01:00", "America/Havana"), local("2026-03-09", "America/Havana")
+
+    assert period_before(Period(skipped, next_day), "America/Havana").since == local("2026-03-07", "America/Havana")
+
+
 @given(
     on=st.dates(min_value=date(1975, 1, 1), max_value=date(2090, 1, 1)),
     days=st.integers(min_value=1, max_value=400),
