@@ -5,7 +5,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query, Response, status
-from pydantic_core import to_json
 
 from api.agent_models import (
     AgentEdit,
@@ -24,6 +23,7 @@ from api.agent_models import (
 )
 from api.area_router import AreaRouter
 from api.handing_back import LeftTickets, return_tickets
+from api.plain_json import PlainJsonResponse
 from api.requests import AsAuthor, AsReader, Expected, InDesk, Key, without_password
 from api.state import Desk
 from api.ticket_models import TicketPageOut, spoken_ticket
@@ -156,7 +156,7 @@ async def list_agent_tickets(
         "next_cursor": page.next_cursor,
         "stream_cursor": str(page.stream_cursor),
     }
-    return Response(to_json(body), media_type="application/json")
+    return PlainJsonResponse(body)
 
 
 @router.get("/{person}/performance")

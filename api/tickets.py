@@ -5,9 +5,9 @@ from typing import Annotated, Literal, NoReturn, get_args
 from uuid import UUID, uuid5
 
 from fastapi import Query, Response, status
-from pydantic_core import to_json
 
 from api.area_router import AreaRouter
+from api.plain_json import PlainJsonResponse
 from api.report_questions import AsOf
 from api.requests import AsReader, CommandKey, Expected, InDesk, Key, Number, Signed
 from api.state import Desk
@@ -122,11 +122,10 @@ async def answer(
     """A TicketOut with its ETag, as it is now or as it was at a moment; what is shown of it follows from whom it
     concerns at `present`, if that is given."""
     calendars = await desk.terms.calendars_of([record.sla])
-    return Response(
-        to_json(spoken_ticket(record, reader, at or datetime.now(UTC), calendars, present)),
+    return PlainJsonResponse(
+        spoken_ticket(record, reader, at or datetime.now(UTC), calendars, present),
         status_code=status_code,
         headers={"ETag": f'"{record.revision}"', **headers},
-        media_type="application/json",
     )
 
 
@@ -208,7 +207,7 @@ async def list_tickets(
         "next_cursor": page.next_cursor,
         "stream_cursor": str(page.stream_cursor),
     }
-    return Response(to_json(body), media_type="application/json")
+    return PlainJsonResponse(body)
 
 
 @router.get("/{number}", response_model=TicketOut)

@@ -92,7 +92,7 @@ class TicketLists:
                 f"select {RECORD_SELECT}, ({column})::text as sort_value, page.stream_cursor "
                 f"from (select {STREAM_CURSOR} as stream_cursor) page left join lateral ("
                 f"select t.* from tickets t {_text_join(wanted)} where {where} "
-                f"order by {column} {order}, t.number {order} limit {arguments.add(limit + 1)}) t on true "
+                f"order by {column} {order}, t.number {order} limit {int(limit) + 1}) t on true "
                 f"{RECORD_JOINS} order by {column} {order}, t.number {order}",
                 *arguments.values,
             )

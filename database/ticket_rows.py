@@ -1,6 +1,6 @@
 """The ticket row: columns of the table, the record that readers get, and the way between row and domain."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
@@ -101,13 +101,10 @@ def ticket_of(row: asyncpg.Record) -> Ticket:
 
 def record_of(row: asyncpg.Record) -> TicketRecord:
     """The record from a row of RECORD_SELECT; further columns are ignored."""
-    record = TicketRecord._make(row[: len(TicketRecord._fields)])
-    return record._replace(
-        status=_STATUS[record.status],
-        priority=_PRIORITY[record.priority],
-        sla=_sla_of(row["sla"]),
-        offer=_offer_of(row["offer"]),
-    )
+    values = list(row[: len(TicketRecord._fields)])
+    for place, read in _READ:
+        values[place] = read(values[place])
+    return TicketRecord._make(values)
 
 
 def record_from(ticket: Ticket, names: asyncpg.Record) -> TicketRecord:
@@ -146,6 +143,16 @@ def _sla_of(data: str | None) -> TicketSla | None:
 
 def _offer_of(data: str | None) -> Offer | None:
     return None if data is None else Offer.model_validate_json(data)
+
+
+_MORE_THAN_TEXT: dict[str, Callable[[Any], Any]] = {
+    "status": _STATUS.__getitem__,
+    "priority": _PRIORITY.__getitem__,
+    "sla": _sla_of,
+    "offer": _offer_of,
+}
+_READ = [(TicketRecord._fields.index(name), read) for name, read in _MORE_THAN_TEXT.items()]
+"""The columns that come as text and are more, each by its place in a record."""
 
 
 def fields_of(ticket: Ticket) -> list[Any]:

@@ -113,6 +113,10 @@ class BusinessCalendar(BaseModel):
     special_days: Annotated[tuple[SpecialDay, ...], AfterValidator(_days_apart)] = ()
     always_open: bool = False
 
+    def __hash__(self) -> int:
+        """Of what is quickly read: calendars are kept by what they are, and looked up for each clock."""
+        return hash((self.zone, self.always_open, len(self.holidays), len(self.special_days)))
+
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
         if self.always_open:
@@ -168,11 +172,6 @@ def closing(calendar: BusinessCalendar, at: datetime) -> datetime | None:
     """When the desk that works at this instant stops to. None when it does not work, or goes on beyond HORIZON."""
     first = next(open_intervals(calendar, at, at + HORIZON), None)
     return None if first is None or first.start > at or first.end >= at + HORIZON else first.end
-
-
-def working_time(calendar: BusinessCalendar, start: datetime, end: datetime) -> timedelta:
-    """How long the desk works between two instants; nothing when `end` is not after `start`."""
-    return sum((part.end - part.start for part in open_intervals(calendar, start, end)), timedelta())
 
 
 def after_working_time(calendar: BusinessCalendar, start: datetime, duration: timedelta) -> datetime | None:

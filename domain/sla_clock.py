@@ -191,16 +191,19 @@ def sla_state(sla: TicketSla | None) -> SlaState:
     if sla is None or not sla.clocks:
         return "none"
     running = [clock for clock in sla.clocks if clock.is_open]
-    if any(clock.breached_at for clock in running or sla.clocks):
-        return "breached"
-    if any(clock.warned for clock in running):
-        return "at_risk"
-    if running and all(clock.phase == "paused" for clock in running):
-        return "paused"
-    return "ok"
+    for clock in running or sla.clocks:
+        if clock.breached_at is not None:
+            return "breached"
+    for clock in running:
+        if clock.warned:
+            return "at_risk"
+    return "paused" if {clock.phase for clock in running} == {"paused"} else "ok"
 
 
 def sla_due_at(sla: TicketSla | None) -> datetime | None:
     """The earliest moment by which something was promised and is not breached yet."""
-    clocks = () if sla is None else sla.clocks
-    return min((clock.due_at for clock in clocks if clock.is_awaited and clock.due_at is not None), default=None)
+    earliest: datetime | None = None
+    for clock in () if sla is None else sla.clocks:
+        if clock.is_awaited and clock.due_at is not None and (earliest is None or clock.due_at < earliest):
+            earliest = clock.due_at
+    return earliest

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from domain.business_calendar import ALWAYS_OPEN, BusinessCalendar, working_time
+from domain.business_calendar import ALWAYS_OPEN, BusinessCalendar
 from domain.sla_clock import Clock, TimeKind
+from domain.working_time import working_time
 
 Calendars = Callable[[int], BusinessCalendar]
 """A version of a calendar -> the calendar."""

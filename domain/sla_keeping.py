@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from domain.business_calendar import ALWAYS_OPEN, BusinessCalendar, after_working_time, working_time
+from domain.business_calendar import ALWAYS_OPEN, BusinessCalendar, after_working_time
 from domain.lifecycle import evolve
 from domain.sla_climbing import kept_ladder
 from domain.sla_clock import (
@@ -43,6 +43,7 @@ from domain.ticket_events import (
     TicketTermsTaken,
     TicketTermsTakenBack,
 )
+from domain.working_time import working_time
 
 _TOUCHING = (
     TicketReplied

@@ -11,7 +11,6 @@ from typing import Any, Literal, NamedTuple, cast
 
 from pydantic import BaseModel
 
-from domain.business_calendar import working_time
 from domain.ids import PersonId, TicketNumber
 from domain.people import Actor
 from domain.sla_clock import SlaState, sla_state
@@ -39,6 +38,7 @@ from domain.ticket_events import (
     TicketUnassigned,
     TicketWoken,
 )
+from domain.working_time import working_time
 
 Channel = Literal["self_service", "desk", "integration"]
 """Who brought the ticket: its requester, somebody of the desk for them, or a machine (a service account, a signal)."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+import orjson
 
 from operations.bench.system import BenchError
 from operations.replay.desk import Json
@@ -71,5 +72,5 @@ class Api:
         async with self._session.request(method, self._address + path, json=body, headers=headers) as response:
             if response.status != expected:
                 raise BenchError(f"{method} {path} was answered {response.status}: {(await response.text())[:500]}")
-            answer: Any = await response.json()
+            answer: Any = orjson.loads(await response.read())
             return dict(answer)

@@ -13,7 +13,7 @@ _OF_ITS_OWN = {
     "wording_id": "new.wording_id",
     "created_at": "t.created_at - new.n * interval '1 minute'",
     "updated_at": "t.updated_at - new.n * interval '1 minute'",
-    "sla": "jsonb_set(t.sla, '{zone_data}', to_jsonb(new.n::text))",
+    "sla": "jsonb_set(t.sla::jsonb, '{zone_data}', to_jsonb(new.n::text))::json",
 }
 FILL = f"""
 with new as materialized (

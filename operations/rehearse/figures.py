@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
-from domain.business_calendar import BusinessCalendar, working_time
+from domain.business_calendar import BusinessCalendar
 from domain.ticket import Priority
+from domain.working_time import working_time
 from operations.rehearse.desk import Done
 from operations.rehearse.simulation import Run
 

@@ -19,8 +19,8 @@ from domain.business_calendar import (
     is_open,
     next_opening,
     open_intervals,
-    working_time,
 )
+from domain.working_time import working_time
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
