@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import sys
@@ -294,4 +295,5 @@ if __name__ == "__main__":
         sys.exit(str(error))
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # it would write down every address that is called
+    gc.freeze()  # imports stay: a full collection that walks them halts everything for 75 ms, one without for 15
     uvloop.run(run_until_stopped(settings))

@@ -4,6 +4,7 @@ Whoever was told of something since the last plan has a notification without `no
 decided for good has no `settled_at`.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -12,9 +13,9 @@ from uuid import uuid4
 import asyncpg
 
 from database.notification_settings import LOCK, read_preferences
-from database.people import PERSON, PersonRecord, person_of
+from database.people import PERSON, person_of
 from database.pool import PATIENT_SECONDS, Connection, Pool
-from domain.access import Audience, may_see_internal, ticket_scope
+from domain.access import Audience, Reader, may_see_internal, ticket_scope
 from domain.errors import NotFoundError
 from domain.ids import MessageId, NotificationId, PersonId, TicketNumber
 from domain.notification import Channel, NotificationType
@@ -117,13 +118,17 @@ class NotificationPlanStore:
 
     async def carry_out(self, person: PersonId, now: datetime, plan: Callable[[Facts, datetime], Plan]) -> Planned:
         """Have a plan made from the facts of this moment, and keep what it decides. Harmless to repeat: what was
-        decided is among the facts."""
+        decided is among the facts.
+
+        In a storm thousands of facts wait for one person: they are read and planned in a thread, so that meanwhile the
+        process goes on with whatever is due.
+        """
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(LOCK, person)
             facts = await _facts(connection, person, now)
             if facts is None:
                 return Planned()
-            planned = plan(facts, now)
+            planned = await asyncio.to_thread(plan, facts, now)
             await _keep(connection, person, now, planned, [one.id for one in facts.unsettled])
             left = await connection.fetchrow(_LEFT, person)
             assert left is not None  # it has no `from`
@@ -159,7 +164,7 @@ async def _facts(connection: Connection, person: PersonId, now: datetime) -> Fac
     tickets = await _tickets(connection, {one["ticket_number"] for one in rows if one["ticket_number"] is not None})
     since = now - timedelta(minutes=reach.preferences.settings.bundle_minutes)
     return reach._replace(
-        unsettled=sorted((_unsettled(one, record, tickets) for one in rows), key=lambda one: one.id),
+        unsettled=await asyncio.to_thread(_unsettled, rows, record.reader, tickets),
         pushed={NotificationType(type): at for type, at in await connection.fetch(_PUSHED, person, since)},
     )
 
@@ -186,29 +191,37 @@ async def _tickets(connection: Connection, numbers: Iterable[TicketNumber]) -> d
     return {number: _Ticket(Priority(priority), Audience(*rest)) for number, priority, *rest in rows}
 
 
-def _unsettled(row: asyncpg.Record, person: PersonRecord, tickets: Mapping[TicketNumber, _Ticket]) -> Unsettled:
-    id, type, at, number, internal, read_at, in_app, *decided = row
-    ticket = tickets.get(number)
-    return Unsettled(
-        id=NotificationId(id),
-        type=NotificationType(type),
-        at=at,
-        ticket=number,
-        priority=None if ticket is None else ticket.priority,
-        read_at=read_at,
-        is_visible=number is None or (ticket is not None and _may_see(person, ticket.audience, internal=internal)),
-        is_muted=not in_app,
-        decided={
-            channel: Decision(Outcome(outcome), Reason(reason), until)
-            for channel, outcome, reason, until in zip(Channel, decided[::3], decided[1::3], decided[2::3], strict=True)
-            if outcome is not None
-        },
-    )
+def _unsettled(
+    rows: Iterable[asyncpg.Record], reader: Reader, tickets: Mapping[TicketNumber, _Ticket]
+) -> list[Unsettled]:
+    """What waits for somebody, the oldest first."""
+    scope = ticket_scope(reader)
 
+    def may_see(audience: Audience, *, internal: bool) -> bool:
+        return scope.includes(audience) and (not internal or may_see_internal(reader, audience))
 
-def _may_see(person: PersonRecord, audience: Audience, *, internal: bool) -> bool:
-    reader = person.reader
-    return ticket_scope(reader).includes(audience) and (not internal or may_see_internal(reader, audience))
+    def read(row: asyncpg.Record) -> Unsettled:
+        id, type, at, number, internal, read_at, in_app, *decided = row
+        ticket = tickets.get(number)
+        return Unsettled(
+            id=NotificationId(id),
+            type=NotificationType(type),
+            at=at,
+            ticket=number,
+            priority=None if ticket is None else ticket.priority,
+            read_at=read_at,
+            is_visible=number is None or (ticket is not None and may_see(ticket.audience, internal=internal)),
+            is_muted=not in_app,
+            decided={
+                channel: Decision(Outcome(outcome), Reason(reason), until)
+                for channel, outcome, reason, until in zip(
+                    Channel, decided[::3], decided[1::3], decided[2::3], strict=True
+                )
+                if outcome is not None
+            },
+        )
+
+    return sorted(map(read, rows), key=lambda one: one.id)
 
 
 async def _keep(
