@@ -9,8 +9,8 @@ from activities.account_mails import AccountMailActivities, MailSender
 from activities.messages import MessageActivities
 from activities.report_mails import ReportMailActivities
 from activities.webhooks import Sender, WebhookActivities
-from api.factor_cipher import load_or_make_secret
-from api.token_keys import KeyRing, load_or_make_key
+from api.credentials.factor_cipher import load_or_make_secret
+from api.credentials.token_keys import KeyRing, load_or_make_key
 from api.webhook_payloads import WebhookPayloads
 from database.account_mails import AccountMailStore
 from database.events import EventLog

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from api.app import create_app
-from api.http_protocol import BoundedHeadProtocol
+from api.http.http_protocol import BoundedHeadProtocol
 from integrations.provider_settings import ProviderFileError
 from settings import Settings, UnsafeSettingsError, refuse_unsafe
 

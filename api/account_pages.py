@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fastapi import Response
 
-from api.area_router import AreaRouter
+from api.http.area_router import AreaRouter
 
 router = AreaRouter(prefix="/account", include_in_schema=False)
 

@@ -5,14 +5,14 @@ from typing import Annotated
 from fastapi import BackgroundTasks, Request, status
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.area_router import AreaRouter
 from api.auth import MailPromised, Password
+from api.credentials.sign_in import OldPassword, is_password_right
+from api.credentials.signed_links import SignedLinks
+from api.credentials.throttle import client_address, count_attempt, may_send_mail
+from api.http.area_router import AreaRouter
+from api.http.texts import Text
 from api.requests import AsAuthor, InDesk, Signed
-from api.sign_in import OldPassword, is_password_right
-from api.signed_links import SignedLinks
 from api.state import Desk
-from api.texts import Text
-from api.throttle import client_address, count_attempt, may_send_mail
 from domain.account_mail import LinkPurpose, SignedLink
 from domain.email_address import email_key
 from domain.errors import InvalidCredentialsError

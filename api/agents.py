@@ -21,9 +21,9 @@ from api.agent_models import (
     plan_of,
     skills_out,
 )
-from api.area_router import AreaRouter
 from api.handing_back import LeftTickets, return_tickets
-from api.plain_json import PlainJsonResponse
+from api.http.area_router import AreaRouter
+from api.http.plain_json import PlainJsonResponse
 from api.requests import AsAuthor, AsReader, Expected, InDesk, Key, without_password
 from api.state import Desk
 from api.ticket_models import TicketPageOut, spoken_ticket

@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 from fastapi import Path, status
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from api.area_router import AreaRouter
 from api.auth import Name
+from api.http.area_router import AreaRouter
 from api.requests import AsAuthor, CommandKey, InDesk, Key, Signed
 from api.state import Desk
 from database.api_keys import ApiKeyRecord, KeyPlan

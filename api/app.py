@@ -72,25 +72,25 @@ from api import (
 )
 from api.attendance import Attendance
 from api.codec import CodecCors
-from api.content_types import accepted_body
-from api.cross_origin import cross_origin
-from api.event_frames import Event
-from api.factor_cipher import FactorCipher, load_or_make_secret
-from api.factor_codes import SecondFactors
-from api.feed import Feed
-from api.key_uses import KeyUses
-from api.middleware import AnnouncedBodyLimit, Metrics
-from api.passwords import Passwords
-from api.principals import Principals
-from api.problems import Problem, install
+from api.credentials.factor_cipher import FactorCipher, load_or_make_secret
+from api.credentials.factor_codes import SecondFactors
+from api.credentials.key_uses import KeyUses
+from api.credentials.passwords import Passwords
+from api.credentials.principals import Principals
+from api.credentials.token_keys import KeyRing
+from api.credentials.tokens import AccessTokens
+from api.http.content_types import accepted_body
+from api.http.cross_origin import cross_origin
+from api.http.middleware import AnnouncedBodyLimit, Metrics
+from api.http.problems import Problem, install
+from api.http.security_headers import SecurityHeaders
+from api.http.uploads import FRAME_BYTES, Uploads
 from api.refusals import Refusals
 from api.refused_requests import tell_refusal
 from api.report_files import FILES_AT_A_TIME
-from api.security_headers import SecurityHeaders
 from api.state import Desk
-from api.token_keys import KeyRing
-from api.tokens import AccessTokens
-from api.uploads import FRAME_BYTES, Uploads
+from api.streaming.event_frames import Event
+from api.streaming.feed import Feed
 from api.webhook_desk import webhook_desk
 from database.accounts import AccountStore
 from database.agent_connections import AgentConnectionStore

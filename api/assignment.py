@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
 
-from api.area_router import AreaRouter
+from api.http.area_router import AreaRouter
 from api.requests import AsReader, InDesk, Number
 from api.state import Desk
 from api.ticket_models import OfferOut, PersonRef, spoken_offer

@@ -15,13 +15,13 @@ from fastapi import Path, Request, Response, status
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
-from api.area_router import AreaRouter
-from api.problems import PendingCommand, Problem
+from api.http.area_router import AreaRouter
+from api.http.problems import PendingCommand, Problem
+from api.http.uploads import Upload
 from api.requests import Ask, AskBeforeBody, Asked, AsReader, CommandKey, InDesk, Number
 from api.state import Desk
 from api.ticket_models import PersonRef
 from api.tickets import send, visible
-from api.uploads import Upload
 from database.attachments import AttachmentRecord, NewAttachment
 from domain.access import Reader, check_command, check_own_or_supervisor, may_see_internal
 from domain.errors import AttachmentNotFoundError, DomainError

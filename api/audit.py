@@ -7,9 +7,9 @@ from uuid import UUID
 from fastapi import Query
 from pydantic import AwareDatetime, BaseModel, Field
 
-from api.area_router import AreaRouter
+from api.http.area_router import AreaRouter
+from api.http.texts import Text
 from api.requests import AsReader, InDesk
-from api.texts import Text
 from database.audit import AuditEntry, AuditFilter
 from domain.access import check_admin
 from domain.ids import PersonId

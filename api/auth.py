@@ -8,12 +8,12 @@ from uuid import UUID
 from fastapi import Request, status
 from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, SecretStr
 
-from api.area_router import AreaRouter
+from api.credentials.sign_in import Login, proven_person
+from api.credentials.throttle import client_address, count_attempt, may_send_mail
+from api.http.area_router import AreaRouter
+from api.http.texts import Line
 from api.requests import IdempotencyKey, InDesk, Signed, header_text, without_password
-from api.sign_in import Login, proven_person
 from api.state import Desk
-from api.texts import Line
-from api.throttle import client_address, count_attempt, may_send_mail
 from database.credentials import CredentialId
 from database.people import PersonRecord
 from domain.email_address import check_scripts, email_key

@@ -15,8 +15,8 @@ from fastapi import Form, Request, Response
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 
-from api.area_router import AreaRouter
-from api.problems import MEDIA_TYPE, Problem
+from api.http.area_router import AreaRouter
+from api.http.problems import MEDIA_TYPE, Problem
 from api.requests import InDesk
 from api.state import Desk
 from database.credentials import CredentialId, Principal

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Path, Query, status
 from pydantic import BaseModel, Field
 
-from api.area_router import AreaRouter
+from api.http.area_router import AreaRouter
 from api.report_models import FigureValue
 from api.requests import AsReader, InDesk
 from database.report_catalogue import FIGURES

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from fastapi import Query, Response
 from pydantic import BaseModel, Field
 
-from api.area_router import AreaRouter
+from api.http.area_router import AreaRouter
 from api.report_files import FILES, forecast_file
 from api.report_models import PeriodOut
 from api.report_questions import DRILL_DOWN, AsFormat

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from api.area_router import AreaRouter
+from api.http.area_router import AreaRouter
 from api.requests import AsReader, InDesk
 from domain.access import check_own_or_supervisor
 from domain.ids import PersonId, TicketNumber

@@ -4,30 +4,23 @@ import asyncio
 from typing import Literal
 
 from fastapi import Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from pydantic import BaseModel
 
-from api.area_router import AreaRouter
+from api.http.area_router import AreaRouter
+from api.http.middleware import REQUEST_FIGURES
 from api.requests import InDesk
-from api.stream_figures import FEED_AGE, FIGURES
+from api.streaming.stream_figures import FEED_AGE, STREAM_FIGURES
 from database.pool import UNAVAILABLE
 
 router = AreaRouter(tags=["health"])
 
 REGISTRY = CollectorRegistry()
-REQUESTS = Counter("http_requests", "Requests answered.", ["method", "route", "status"], registry=REGISTRY)
-SECONDS = Histogram(
-    "http_request_seconds",
-    "Time to the first byte of the answer.",
-    ["method", "route"],
-    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
-    registry=REGISTRY,
-)
 STREAMS = Gauge("event_streams", "Open event streams.", registry=REGISTRY)
 HORIZON = Gauge(
     "event_horizon_age_seconds", "How long an open transaction holds the event stream back.", registry=REGISTRY
 )
-for figure in FIGURES:
+for figure in (*REQUEST_FIGURES, *STREAM_FIGURES):
     REGISTRY.register(figure)
 
 

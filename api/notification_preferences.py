@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from api.area_router import AreaRouter
+from api.http.area_router import AreaRouter
 from api.requests import AsReader, InDesk
 from database.notification_settings import SETTINGS
 from domain.business_calendar import Zone

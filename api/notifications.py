@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Query
 
-from api.area_router import AreaRouter
+from api.http.area_router import AreaRouter
 from api.notification_models import (
     EventWhyOut,
     NotificationCountsOut,

@@ -23,14 +23,14 @@ from fastapi import Path, Query, Request, Response, status
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import RedirectResponse
 
-from api.area_router import AreaRouter
 from api.auth import TokenOut, begin_session
+from api.credentials.throttle import client_address, count_attempt
 from api.handing_back import return_tickets
+from api.http.area_router import AreaRouter
+from api.http.texts import Text
 from api.requests import InDesk
 from api.sessions import begin_browser_session
 from api.state import Desk
-from api.texts import Text
-from api.throttle import client_address, count_attempt
 from database.identities import IdentityEntry
 from database.oidc_sign_ins import Attempt, SignInCode
 from database.people import PersonRecord

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import Path, status
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from api.area_router import AreaRouter
 from api.auth import Name
+from api.http.area_router import AreaRouter
 from api.requests import AsAuthor, AsReader, InDesk, Key
 from database.organisations import OrganisationRecord
 from domain.ticket import Slug

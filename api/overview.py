@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from api.area_router import AreaRouter
+from api.http.area_router import AreaRouter
 from api.report_files import FILES, answer_file
 from api.report_models import ReportOut, spoken_report
 from api.report_questions import AsAskedFilter, AsFormat, AskedReport, AsOf, drill_down_of

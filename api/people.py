@@ -7,9 +7,9 @@ from fastapi import Query, status
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.agent_models import Teams
-from api.area_router import AreaRouter
 from api.auth import Email, Name, Password, PersonOut, person_out
 from api.handing_back import LeftTickets, return_tickets
+from api.http.area_router import AreaRouter
 from api.requests import AsAuthor, AsReader, InDesk, Key, without_password
 from database.people import DEFAULT_TIER, NamedSlug, PersonRecord
 from domain.access import check_admin

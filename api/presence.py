@@ -7,8 +7,8 @@ from uuid import UUID
 from fastapi import Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.area_router import AreaRouter
-from api.problems import PendingCommand, pending
+from api.http.area_router import AreaRouter
+from api.http.problems import PendingCommand, pending
 from api.requests import AsReader, CommandKey, InDesk, Key
 from api.state import Desk
 from api.ticket_models import PersonRef

@@ -11,7 +11,7 @@ from uuid import UUID
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.area_router import AreaRouter
+from api.http.area_router import AreaRouter
 from api.requests import AsAuthor, AsReader, InDesk
 from api.state import Desk
 from domain.audit import Author

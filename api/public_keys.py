@@ -3,7 +3,7 @@
 from fastapi import Response
 from pydantic import BaseModel
 
-from api.area_router import AreaRouter
+from api.http.area_router import AreaRouter
 from api.requests import InDesk
 
 router = AreaRouter(tags=["auth"])

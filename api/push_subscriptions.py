@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from fastapi import Path, Response, status
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from api.area_router import AreaRouter
+from api.credentials.throttle import count_attempt
+from api.http.area_router import AreaRouter
+from api.http.texts import Text
 from api.requests import AsReader, InDesk
-from api.texts import Text
-from api.throttle import count_attempt
 from database.push_subscriptions import PushSubscriptionRecord, PushSubscriptionStore
 from domain.access import Reader
 from domain.errors import ForbiddenError

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from fastapi import Response
 
+from api.http.spooled_response import Spool, SpooledResponse
 from api.report_questions import ReportFormat
-from api.spooled_response import Spool, SpooledResponse
 from api.state import Desk
 from database.forecast_reports import ForecastReport
 from database.forecast_tables import forecast_table, forecast_tables

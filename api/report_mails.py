@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import Path, Query, Response, status
 
-from api.area_router import AreaRouter
+from api.http.area_router import AreaRouter
 from api.report_mail_models import (
     ReportMailAskedOut,
     ReportMailBody,

@@ -11,7 +11,7 @@ from fastapi import Depends, Header, Path, Request
 from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 
-from api.browser_session import SESSION_COOKIE, BrowserSecret, check_from_our_pages
+from api.credentials.browser_session import SESSION_COOKIE, BrowserSecret, check_from_our_pages
 from api.state import Desk
 from database.credentials import CredentialId, Principal
 from database.idempotency import RequestKey

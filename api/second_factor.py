@@ -5,10 +5,10 @@ from uuid import UUID
 from fastapi import Request, status
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.area_router import AreaRouter
+from api.credentials.sign_in import Code, OldPassword, check_second_factor, is_password_right
+from api.credentials.throttle import client_address, count_attempt
+from api.http.area_router import AreaRouter
 from api.requests import AsAuthor, AsReader, InDesk, Signed
-from api.sign_in import Code, OldPassword, check_second_factor, is_password_right
-from api.throttle import client_address, count_attempt
 from domain.access import check_admin
 from domain.errors import InvalidCredentialsError, InvalidError, NotFoundError
 from domain.ids import PersonId

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.agent_models import Teams
 from api.api_keys import ApiKeysOut, KeyPath, NewApiKey, NewApiKeyOut, Rotation, listed, made, revoked, rotated
-from api.area_router import AreaRouter
 from api.auth import Name
+from api.http.area_router import AreaRouter
 from api.requests import AsAuthor, AsReader, InDesk, Key
 from database.people import PersonRecord
 from domain.access import check_admin

@@ -8,14 +8,21 @@ from uuid import UUID
 from fastapi import Request, Response, status
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.area_router import AreaRouter
 from api.auth import PersonOut, TokenOut, person_out, token_out
-from api.browser_session import BrowserSecret, check_same_site, clear_cookies, new_secret, secret_hash, set_cookies
+from api.credentials.browser_session import (
+    BrowserSecret,
+    check_same_site,
+    clear_cookies,
+    new_secret,
+    secret_hash,
+    set_cookies,
+)
+from api.credentials.sign_in import Login, proven_person
+from api.credentials.throttle import client_address, count_attempt
+from api.http.area_router import AreaRouter
+from api.http.texts import Text
 from api.requests import InDesk, Signed, header_text
-from api.sign_in import Login, proven_person
 from api.state import Desk
-from api.texts import Text
-from api.throttle import client_address, count_attempt
 from database.people import PersonRecord
 from database.sessions import SessionRecord
 from domain.errors import NotFoundError, RefreshInvalidError

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Path, Query
 from pydantic import BaseModel, Field
 
-from api.area_router import AreaRouter
+from api.http.area_router import AreaRouter
 from api.requests import AsReader, InDesk
 from api.shift_models import AskedTime, ShiftAgent, window
 from domain.access import check_supervisor

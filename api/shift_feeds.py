@@ -13,7 +13,7 @@ from fastapi import Path, Response, status
 from icalendar import Calendar, Event
 from pydantic import BaseModel, Field
 
-from api.area_router import AreaRouter
+from api.http.area_router import AreaRouter
 from api.requests import AsReader, InDesk
 from database.shifts import ShiftRecord
 from domain.access import check_desk

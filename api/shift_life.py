@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Path, Response
 
-from api.area_router import AreaRouter
+from api.http.area_router import AreaRouter
 from api.presence import PENDING, PresenceOut, told
 from api.requests import AsReader, InDesk, Key
 from api.state import Desk

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.texts import Text
+from api.http.texts import Text
 from database.shift_plans import ShiftEdit
 from database.shifts import ShiftPlace, ShiftRecord
 from domain.agent import BreakKind

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Path, Query, Response, status
 from pydantic import BaseModel, Field
 
-from api.area_router import AreaRouter
+from api.http.area_router import AreaRouter
 from api.requests import AsReader, Expected, InDesk, Key
 from api.shift_models import MAX_ID, Id, Input, Note, ShiftAgent
 from database.shift_requests import RequestPlan, RequestRecord

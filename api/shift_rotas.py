@@ -7,8 +7,8 @@ from uuid import UUID
 from fastapi import Path, Response, status
 from pydantic import AfterValidator, BaseModel, Field
 
-from api.area_router import AreaRouter
 from api.auth import Name
+from api.http.area_router import AreaRouter
 from api.requests import AsReader, Expected, InDesk, Key
 from api.shift_models import MAX_ID, Input, ShiftAgent, Team
 from api.sla_calendar_models import Date

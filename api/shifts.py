@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Query, Response, status
 from pydantic import BaseModel
 
-from api.area_router import AreaRouter
+from api.http.area_router import AreaRouter
 from api.requests import AsReader, Expected, InDesk, Key
 from api.shift_models import (
     After,

@@ -20,7 +20,7 @@ from pydantic import (
 
 from api.auth import Name
 from api.country_holidays import check_country, check_subdivision, country_holidays
-from api.texts import Text
+from api.http.texts import Text
 from database.sla_calendars import CalendarDraft, CalendarRecord
 from domain.business_calendar import (
     HORIZON,

@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import Depends, Query
 from pydantic import BaseModel, Field
 
-from api.area_router import AreaRouter
+from api.http.area_router import AreaRouter
 from api.requests import AsReader, InDesk
 from database.sla_figures import ClockFilter, Counts, Figures, GroupBy, OpenClocks, Spread
 from domain.access import agent_with_figures, teams_with_figures

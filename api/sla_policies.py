@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Path, Response, status
 
-from api.area_router import AreaRouter
+from api.http.area_router import AreaRouter
 from api.requests import AsAuthor, AsReader, Expected, InDesk, Key
 from api.sla_policy_models import (
     NewSlaPolicy,

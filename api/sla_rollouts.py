@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import Path, Query, Response, status
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.area_router import AreaRouter
+from api.http.area_router import AreaRouter
 from api.requests import AsAuthor, AsReader, InDesk, Key
 from api.sla_calendar_models import SlaCalendarBody, calendar_draft
 from api.sla_calendars import CalendarNumber

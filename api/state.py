@@ -5,15 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from api.attendance import Attendance
-from api.factor_codes import SecondFactors
-from api.feed import Feed
-from api.key_uses import KeyUses
-from api.passwords import Passwords
-from api.principals import Principals
+from api.credentials.factor_codes import SecondFactors
+from api.credentials.key_uses import KeyUses
+from api.credentials.passwords import Passwords
+from api.credentials.principals import Principals
+from api.credentials.token_keys import KeyRing
+from api.credentials.tokens import AccessTokens
+from api.http.uploads import Uploads
 from api.refusals import Refusals
-from api.token_keys import KeyRing
-from api.tokens import AccessTokens
-from api.uploads import Uploads
+from api.streaming.feed import Feed
 from api.webhook_desk import WebhookDesk
 from database.accounts import AccountStore
 from database.agent_lives import AgentLifeStore

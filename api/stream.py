@@ -10,14 +10,14 @@ from typing import Annotated, Literal, NamedTuple
 from fastapi import Header, Query
 from starlette.responses import Response
 
-from api.area_router import AreaRouter
-from api.event_frames import control_frame, frame, rfc3339
-from api.event_pages import PAGE
-from api.event_stream_response import EventStreamResponse, Line
-from api.feed import Feed, is_for
+from api.http.area_router import AreaRouter
 from api.requests import InDesk, Signed, SignedIn
 from api.state import Desk
-from api.subscriber import PIECE_BYTES, EndReason, Subscriber
+from api.streaming.event_frames import control_frame, frame, rfc3339
+from api.streaming.event_pages import PAGE
+from api.streaming.event_stream_response import EventStreamResponse, Line
+from api.streaming.feed import Feed, is_for
+from api.streaming.subscriber import PIECE_BYTES, EndReason, Subscriber
 from database.events import StreamCursor
 from database.pool import UNAVAILABLE
 from domain.access import ticket_scope

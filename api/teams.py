@@ -6,8 +6,8 @@ from uuid import UUID
 from fastapi import Path, status
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from api.area_router import AreaRouter
 from api.auth import Name
+from api.http.area_router import AreaRouter
 from api.requests import AsAuthor, AsReader, InDesk, Key
 from api.state import Desk
 from database.teams import SETTINGS, TeamChange, TeamRecord

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from fastapi import Path, Response, status
 
-from api.area_router import AreaRouter
+from api.http.area_router import AreaRouter
+from api.http.problems import PendingCommand
 from api.mentions import mentioned
-from api.problems import PendingCommand
 from api.requests import Ask, Asked, AsReader, InDesk, Number
 from api.state import Desk
 from api.ticket_models import (

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from api.texts import Line, Text
+from api.http.texts import Line, Text
 from database.ticket_rows import TicketRecord
 from domain.access import HasAudience, Reader, allowed_statuses, may_see_internal, may_see_rating_comment
 from domain.ids import PersonId, TicketNumber

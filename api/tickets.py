@@ -6,12 +6,12 @@ from uuid import UUID, uuid5
 
 from fastapi import Query, Response, status
 
-from api.area_router import AreaRouter
-from api.plain_json import PlainJsonResponse
+from api.http.area_router import AreaRouter
+from api.http.plain_json import PlainJsonResponse
+from api.http.texts import Text
 from api.report_questions import AsOf
 from api.requests import AsReader, CommandKey, Expected, InDesk, Key, Number, Signed
 from api.state import Desk
-from api.texts import Text
 from api.ticket_models import NewTicket, TicketEdit, TicketOut, TicketPageOut, spoken_ticket
 from database.sla_terms import Offer
 from database.ticket_lists import Sort, TicketFilter

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import Query
 
-from api.area_router import AreaRouter
-from api.event_frames import RATED, WITH_MENTIONS, mention_ids, timeline_entry
+from api.http.area_router import AreaRouter
 from api.requests import AsReader, InDesk, Number
 from api.state import Desk
+from api.streaming.event_frames import RATED, WITH_MENTIONS, mention_ids, timeline_entry
 from api.ticket_models import PendingMomentOut, PendingMomentsOut, TimelineEntry, TimelinePageOut
 from api.tickets import visible
 from database.events import TimelineRecord

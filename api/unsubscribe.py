@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 
-from api.area_router import AreaRouter
+from api.http.area_router import AreaRouter
 from api.requests import InDesk
 from api.state import Desk
 from api.unsubscribe_page import PAGE, OneClick, Token, checked, page, refused

@@ -13,9 +13,9 @@ from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from api.problems import status_of
+from api.credentials.throttle import client_address, count_attempt
+from api.http.problems import status_of
 from api.state import Desk
-from api.throttle import client_address, count_attempt
 from domain.errors import DomainError
 from domain.throttle import Attempt, counted_for
 

@@ -6,8 +6,8 @@ from uuid import UUID
 from fastapi import Path
 from pydantic import BaseModel
 
-from api.area_router import AreaRouter
-from api.problems import PendingCommand
+from api.http.area_router import AreaRouter
+from api.http.problems import PendingCommand
 from api.requests import Ask, Asked, AsReader, InDesk, Number
 from api.state import Desk
 from api.ticket_models import PersonRef

@@ -7,9 +7,9 @@ from uuid import UUID
 from fastapi import Depends, Path, Query, status
 from pydantic import AwareDatetime, Field
 
-from api.area_router import AreaRouter
+from api.http.area_router import AreaRouter
+from api.http.texts import Text
 from api.requests import InDesk, signed_in
-from api.texts import Text
 from api.webhook_models import (
     DeliveryLogOut,
     DeliveryOut,

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from api.factor_cipher import load_or_make_secret
+from api.credentials.factor_cipher import load_or_make_secret
 from api.webhook_payloads import WebhookPayloads
 from database.events import EventLog
 from database.pool import Pool

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from api.texts import Text
+from api.http.texts import Text
 from api.webhook_address import LONGEST
 from database.webhook_deliveries import DeliveryRecord
 from database.webhooks import WebhookFigures, WebhookRecord

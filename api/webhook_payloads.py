@@ -7,7 +7,7 @@ name lies about, and whoever was erased since is not named again.
 import json
 from typing import Any
 
-from api.event_frames import event_of, rfc3339
+from api.streaming.event_frames import event_of, rfc3339
 from database.events import EventLog
 from database.webhook_deliveries import DeliveryRecord, WebhookDeliveryStore
 from domain.ids import WebhookDeliveryId

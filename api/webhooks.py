@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from fastapi import Depends, Path, status
 
-from api.area_router import AreaRouter
+from api.http.area_router import AreaRouter
 from api.requests import AsAuthor, InDesk, Key, signed_in
 from api.state import Desk
 from api.webhook_address import check_address

@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import Path, Query
 from pydantic import BaseModel, Field
 
-from api.area_router import AreaRouter
+from api.http.area_router import AreaRouter
 from api.requests import AsReader, InDesk
 from api.state import Desk
 from api.ticket_models import PersonRef

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from activities.matching import solve
-from api.area_router import AreaRouter
+from api.http.area_router import AreaRouter
 from api.requests import AsReader, CommandKey, InDesk, Key
 from api.state import Desk
 from api.ticket_models import PersonRef

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Query, status
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.area_router import AreaRouter
+from api.http.area_router import AreaRouter
 from api.requests import AsReader, InDesk
 from api.team_forecasts import (
     AsServiceTarget,

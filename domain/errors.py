@@ -12,7 +12,7 @@ DomainError                  code for machines, sentence for people
 ├── UnauthenticatedError     no valid sign-in                            401
 └── TooManyAttemptsError     wait, and try again (`Retry-After`)         429
 
-`api/problems.py` maps the families to HTTP in one table; between worker and API an error travels as its code.
+`api/http/problems.py` maps the families to HTTP in one table; between worker and API an error travels as its code.
 """
 
 from typing import ClassVar

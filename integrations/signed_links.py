@@ -1,4 +1,4 @@
-"""Makes the links that mails about accounts carry. The API checks them (`api/signed_links.py`)."""
+"""Makes the links that mails about accounts carry. The API checks them (`api/credentials/signed_links.py`)."""
 
 from datetime import datetime
 

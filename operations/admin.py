@@ -8,7 +8,7 @@ import asyncio
 import getpass
 import sys
 
-from api.passwords import Passwords
+from api.credentials.passwords import Passwords
 from database.people import PeopleStore
 from database.pool import UNAVAILABLE, open_pool
 from domain.audit import Author

@@ -7,7 +7,7 @@ old one verifies its links for 30 days from the rotation.
 import sys
 from datetime import UTC, datetime
 
-from api.token_keys import rotate_keys
+from api.credentials.token_keys import rotate_keys
 from settings import Settings
 
 

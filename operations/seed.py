@@ -2,7 +2,7 @@
 
 import asyncio
 
-from api.passwords import Passwords
+from api.credentials.passwords import Passwords
 from database.audit import name_author
 from database.people import insert_person
 from database.pool import open_pool

@@ -10,8 +10,8 @@ import jsonschema
 import pytest
 import yaml
 
-from api.event_frames import Event, control_frame, event_of
 from api.stream import TOPICS
+from api.streaming.event_frames import Event, control_frame, event_of
 from database.events import EventRecord, StreamCursor
 from domain.agent import Presence
 from domain.agent_events import AgentPresenceChanged

@@ -18,8 +18,8 @@ from uuid import UUID
 import asyncpg
 import psutil
 
-from api.token_keys import KeyRing
-from api.tokens import AccessTokens
+from api.credentials.token_keys import KeyRing
+from api.credentials.tokens import AccessTokens
 from database.credentials import CredentialId
 from domain.ids import PersonId
 from operations.bench.system import child, free_ports, running_stack, wait_until_ready

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import asyncpg
 
-from api.event_frames import frame
+from api.streaming.event_frames import frame
 from database.bell import BELL
 from database.events import EventRecord, StreamCursor
 from domain.ids import PersonId, TicketNumber

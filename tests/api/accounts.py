@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import httpx2
 
-from api.token_keys import load_or_make_key
+from api.credentials.token_keys import load_or_make_key
 from domain.account_mail import AccountMailKind, AccountMailRequest, LinkPurpose
 from domain.email_address import email_key
 from domain.ids import AccountMailId, PersonId

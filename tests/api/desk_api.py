@@ -11,7 +11,7 @@ import httpx2
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.problems import MEDIA_TYPE
+from api.http.problems import MEDIA_TYPE
 from api.state import Desk
 from database.credentials import CredentialId
 from database.people import PersonRecord

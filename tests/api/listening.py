@@ -12,7 +12,7 @@ import uvicorn
 
 from api.__main__ import DrainingServer
 from api.app import create_app
-from api.http_protocol import BoundedHeadProtocol
+from api.http.http_protocol import BoundedHeadProtocol
 from settings import Settings
 
 

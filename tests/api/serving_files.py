@@ -10,7 +10,7 @@ import uvicorn
 from fastapi import Response
 from starlette.types import Receive, Scope, Send
 
-from api.http_protocol import BoundedHeadProtocol
+from api.http.http_protocol import BoundedHeadProtocol
 
 
 @asynccontextmanager

@@ -11,8 +11,8 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey, OKPKey
 
-from api.token_keys import KeyRing, load_or_make_key
-from api.tokens import ALGORITHM, ISSUER, TOKEN_TYPE, AccessTokens
+from api.credentials.token_keys import KeyRing, load_or_make_key
+from api.credentials.tokens import ALGORITHM, ISSUER, TOKEN_TYPE, AccessTokens
 from domain.permissions import PUBLIC
 from tests.api.desk_api import ApiDesk, assert_problem, opened
 

@@ -11,8 +11,8 @@ from temporalio.api.common.v1 import Payload
 
 from api.app import MAX_BODY_BYTES
 from api.codec import MAX_METADATA, MAX_PAYLOADS
+from tests.api.credentials.test_browser_session import browser_session
 from tests.api.desk_api import ApiDesk, assert_problem, running_app
-from tests.api.test_browser_session import browser_session
 from tests.workflows.engine_desk import raw
 from tests.workflows.payload_rings import NEW, OLD, codec, ring
 from workflows.encryption import ENCODING

@@ -18,9 +18,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.__main__ import server_config
 from api.app import create_app
-from api.content_types import accepted_body
-from api.http_protocol import MAX_HEAD_BYTES, BoundedHeadProtocol
-from api.security_headers import SecurityHeaders
+from api.http.content_types import accepted_body
+from api.http.http_protocol import MAX_HEAD_BYTES, BoundedHeadProtocol
+from api.http.security_headers import SecurityHeaders
 from settings import Settings
 from tests.api.desk_api import ApiDesk, assert_problem
 

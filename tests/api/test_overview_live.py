@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from api.feed import may_see
+from api.streaming.feed import may_see
 from database.bell import BELL, Bell
 from database.events import EventLog, StreamCursor
 from database.facts_relay import FactsRelay

@@ -8,8 +8,8 @@ import httpx2
 import pyotp
 import pytest
 
-from api.factor_cipher import FactorCipher, load_or_make_secret
-from api.factor_codes import STEP_SECONDS
+from api.credentials.factor_cipher import FactorCipher, load_or_make_secret
+from api.credentials.factor_codes import STEP_SECONDS
 from tests.api.accounts import PASSWORD, bearer, login, mails_to, new_email, signed_up
 from tests.api.desk_api import ApiDesk, assert_problem
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from api.principals import Principals
+from api.credentials.principals import Principals
 from database.bell import ACCESS_BELL, Bell
 from database.credentials import CredentialStore
 from database.pool import open_pool

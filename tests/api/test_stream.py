@@ -12,8 +12,8 @@ import httpx2
 import pytest
 from starlette.types import Message
 
-from api.token_keys import KeyRing
-from api.tokens import AccessTokens
+from api.credentials.token_keys import KeyRing
+from api.credentials.tokens import AccessTokens
 from settings import Settings
 from tests.api.desk_api import ApiDesk, assert_problem, do, opened, ticket_of, timeline_of
 from tests.api.listening import Stream, StreamServer, stream_server

@@ -11,7 +11,7 @@ from typing import Any, cast
 import httpx2
 import pytest
 
-from api.feed import MAX_STREAMS_PER_PERSON, Feed
+from api.streaming.feed import MAX_STREAMS_PER_PERSON, Feed
 from database.bell import BELL
 from database.events import StreamCursor
 from settings import Settings

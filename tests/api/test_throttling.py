@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from starlette.requests import Request
 
-from api.throttle import client_address
+from api.credentials.throttle import client_address
 from domain.throttle import ACCOUNT_LIMITS, ADDRESS_LIMITS, PAIR_LIMITS, Attempt
 from tests.api.accounts import login, mails_to, new_email, register, signed_up
 from tests.api.desk_api import BASE, ApiDesk, assert_problem

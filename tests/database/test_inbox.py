@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from api.event_frames import event_of
+from api.streaming.event_frames import event_of
 from database.events import EventLog
 from database.inbox import BATCH, MOST_IDS_TOLD, InboxFilter, InboxStore, Marking
 from database.pool import Pool

@@ -10,9 +10,9 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet, OctKey, OKPKey
 
-from api.signed_links import SignedLinks
-from api.token_keys import KeyRing
-from api.tokens import AccessTokens
+from api.credentials.signed_links import SignedLinks
+from api.credentials.token_keys import KeyRing
+from api.credentials.tokens import AccessTokens
 from database.credentials import CredentialId
 from domain.account_mail import (
     LINK_LIFETIME,

@@ -9,9 +9,9 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet, OKPKey
 
-from api.signed_links import SignedLinks
-from api.token_keys import KeyRing, rotate_keys
-from api.tokens import AccessTokens
+from api.credentials.signed_links import SignedLinks
+from api.credentials.token_keys import KeyRing, rotate_keys
+from api.credentials.tokens import AccessTokens
 from domain.account_mail import LinkPurpose
 from domain.email_switch import SWITCH_LIFETIME, EmailSwitch, switched_off
 from domain.errors import LinkInvalidError, UnauthenticatedError

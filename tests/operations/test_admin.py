@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.passwords import Passwords
+from api.credentials.passwords import Passwords
 from database.people import PeopleStore
 from database.pool import open_pool
 from domain.people import Role

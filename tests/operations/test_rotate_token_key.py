@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from api.token_keys import load_or_make_key
+from api.credentials.token_keys import load_or_make_key
 from settings import ROOT
 
 

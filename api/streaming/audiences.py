@@ -1,6 +1,6 @@
 """Which open streams an event may concern: an index, so that an event meets twenty subscribers and not five thousand.
 
-It only leaves out, it never lets in: whoever it finds is still asked for their rights (`may_see` in `api/feed.py`).
+It only leaves out, it never lets in: whoever it finds is still asked for their rights (`may_see` in `feed.py`).
 What it leaves out must be what those rights refuse; a test holds the two together.
 """
 

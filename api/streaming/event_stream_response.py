@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api.http_protocol import ABORT
+from api.http.http_protocol import ABORT
 
 HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",

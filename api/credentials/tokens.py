@@ -8,7 +8,7 @@ from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import GuestProtocol, OKPKey
 from joserfc.jwt import JWTClaimsRegistry
 
-from api.token_keys import KeyRing
+from api.credentials.token_keys import KeyRing
 from database.credentials import CredentialId
 from domain.errors import UnauthenticatedError
 from domain.ids import PersonId

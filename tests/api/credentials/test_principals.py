@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from api.principals import REMEMBERED, REMEMBERED_SECONDS, Principals
+from api.credentials.principals import REMEMBERED, REMEMBERED_SECONDS, Principals
 from database.credentials import CredentialId, Principal
 from database.people import PersonRecord
 from domain.ids import PersonId

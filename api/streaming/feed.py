@@ -14,13 +14,13 @@ import time
 from datetime import UTC, datetime
 from typing import cast
 
-from api.audiences import NOTIFICATIONS, PRESENCE, QUEUE, Audiences
-from api.event_frames import frame
-from api.event_pages import PAGE, EventPages, Log
-from api.heartbeat import HEARTBEAT, Heartbeat
-from api.principals import Principals
-from api.stream_figures import ENDED, HANDED_OUT
-from api.subscriber import EndReason, Subscriber
+from api.credentials.principals import Principals
+from api.streaming.audiences import NOTIFICATIONS, PRESENCE, QUEUE, Audiences
+from api.streaming.event_frames import frame
+from api.streaming.event_pages import PAGE, EventPages, Log
+from api.streaming.heartbeat import HEARTBEAT, Heartbeat
+from api.streaming.stream_figures import ENDED, HANDED_OUT
+from api.streaming.subscriber import EndReason, Subscriber
 from database.events import EventRecord, StreamCursor
 from database.pool import UNAVAILABLE
 from domain.access import (

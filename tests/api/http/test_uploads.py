@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from starlette.requests import Request
 
-from api.uploads import FRAME_BYTES, MAX_MEMBERS, Uploads, found_in
+from api.http.uploads import FRAME_BYTES, MAX_MEMBERS, Uploads, found_in
 from domain.errors import InvalidError
 from tests.api.attaching import MAX_BYTES, PNG, attached, listed, rows, send, zipped
 from tests.api.desk_api import ApiDesk, assert_problem, ticket_of

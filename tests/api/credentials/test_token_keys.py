@@ -11,9 +11,9 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet, OctKey, OKPKey
 
-from api.signed_links import SignedLinks
-from api.token_keys import KEEP_RETIRED, KeyRing, load_or_make_key, load_or_make_keys, rotate_keys
-from api.tokens import ALGORITHM, AccessTokens
+from api.credentials.signed_links import SignedLinks
+from api.credentials.token_keys import KEEP_RETIRED, KeyRing, load_or_make_key, load_or_make_keys, rotate_keys
+from api.credentials.tokens import ALGORITHM, AccessTokens
 from database.credentials import CredentialId
 from domain.account_mail import AccountMailKind, AccountMailRequest, LinkPurpose
 from domain.errors import UnauthenticatedError

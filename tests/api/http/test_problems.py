@@ -4,7 +4,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from api.problems import STATUS, install, status_of
+from api.http.problems import STATUS, install, status_of
 from domain.errors import DomainError
 from tests.api.desk_api import assert_problem
 

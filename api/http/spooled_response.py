@@ -15,7 +15,7 @@ from typing import Self
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api.http_protocol import ABORT
+from api.http.http_protocol import ABORT
 
 CHUNK_BYTES = 65_536
 STALL_SECONDS = 60.0

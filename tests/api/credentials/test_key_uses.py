@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import uuid4
 
-from api.key_uses import KeyUses
+from api.credentials.key_uses import KeyUses
 from domain.ids import ApiKeyId
 
 ONE, OTHER = ApiKeyId(uuid4()), ApiKeyId(uuid4())

@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from api.credentials.throttle import client_address, count_attempt
+from api.http.texts import Text
 from api.state import Desk
-from api.texts import Text
-from api.throttle import client_address, count_attempt
 from database.people import PersonRecord
 from domain.audit import Author
 from domain.email_address import email_key

@@ -11,20 +11,20 @@ from uuid import uuid4
 import pytest
 from starlette.types import Message
 
-from api.event_pages import PAGE, EventPages
-from api.event_stream_response import EventStreamResponse, Line
-from api.feed import MAX_STREAMS_PER_PERSON, SEND_SECONDS, Feed
-from api.heartbeat import HEARTBEAT, TURNS, Heartbeat
-from api.http_protocol import ABORT
-from api.principals import Principals
-from api.subscriber import MAX_BYTES, MAX_FRAMES, PIECE_BYTES, Subscriber
+from api.credentials.principals import Principals
+from api.http.http_protocol import ABORT
+from api.streaming.event_pages import PAGE, EventPages
+from api.streaming.event_stream_response import EventStreamResponse, Line
+from api.streaming.feed import MAX_STREAMS_PER_PERSON, SEND_SECONDS, Feed
+from api.streaming.heartbeat import HEARTBEAT, TURNS, Heartbeat
+from api.streaming.subscriber import MAX_BYTES, MAX_FRAMES, PIECE_BYTES, Subscriber
 from database.credentials import CredentialId, Principal
 from database.events import EventRecord, StreamCursor
 from database.people import PersonRecord
 from domain.ids import PersonId, TicketNumber
 from domain.people import Role
 from domain.ticket import Slug
-from tests.api.test_stream_audiences import event
+from tests.api.streaming.test_stream_audiences import event
 from tests.factories import AGENT, OTHER_AGENT, REQUESTER, SUPERVISOR, person_id
 
 START = StreamCursor(1, 1, 0)

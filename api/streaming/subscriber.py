@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from typing import Literal
 
-from api.event_stream_response import Line
+from api.streaming.event_stream_response import Line
 from database.credentials import Principal
 from database.events import EventRecord, StreamCursor
 from domain.access import Reader, ticket_scope

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pyotp
 
-from api.factor_cipher import FactorCipher
+from api.credentials.factor_cipher import FactorCipher
 from database.refresh_tokens import digest
 from database.second_factors import FactorRecord, SecondFactorStore
 from domain.audit import Author

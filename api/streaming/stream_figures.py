@@ -11,4 +11,4 @@ FEED_AGE = Gauge(
     "Since when the event log was last read to its end; about a second at most, unless the database is slow or away.",
     registry=None,
 )
-FIGURES = (HANDED_OUT, ENDED, FEED_AGE)
+STREAM_FIGURES = (HANDED_OUT, ENDED, FEED_AGE)

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.routing import Match
 
 from api.app import create_app
-from api.area_router import AreaRouter
+from api.http.area_router import AreaRouter
 from settings import Settings
 
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import httpx2
 import pytest
 
-from api.spooled_response import Spool, SpooledResponse
+from api.http.spooled_response import Spool, SpooledResponse
 from tests.api.serving_files import not_reading, serving
 from tests.workflows.engine_desk import eventually
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from api.audiences import Audiences
-from api.feed import may_see
+from api.streaming.audiences import Audiences
+from api.streaming.feed import may_see
 from database.events import EventRecord, StreamCursor
 from domain.access import Reader
 from domain.ids import PersonId, TicketNumber

@@ -1,0 +1,1 @@
+"""What proves who is asking: passwords, tokens, keys, second factors, and how often one may try."""
