@@ -75,7 +75,13 @@ from workflows.account_mail import AccountMailWorkflow
 from workflows.account_mail_client import AccountMailClient
 from workflows.agent import AgentWorkflow
 from workflows.agent_client import AgentClient
-from workflows.client import DEPLOYMENT, TASK_QUEUE, TicketClient, connect, ensure_search_attributes, tls_config
+from workflows.client import (
+    DEPLOYMENT,
+    TASK_QUEUE,
+    connect,
+    ensure_search_attributes,
+    tls_config,
+)
 from workflows.daily_report import DailyReportWorkflow
 from workflows.dispatch import DispatchWorkflow
 from workflows.dispatch_client import DispatchClient
@@ -100,6 +106,7 @@ from workflows.rotas import RotaWorkflow
 from workflows.schedules import ensure_schedules
 from workflows.sla_rollout import RolloutWorkflow
 from workflows.ticket import TicketWorkflow
+from workflows.ticket_client import TicketClient
 from workflows.webhook import WebhookWorkflow
 
 CONNECT_RETRY_SECONDS = 1.0

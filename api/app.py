@@ -156,8 +156,12 @@ from integrations.vapid_key import load_or_make_vapid_key
 from integrations.web_push import WebPushSender
 from settings import Settings
 from workflows.agent_client import AgentClient
-from workflows.client import DailyReportClient, ForecastClient, RolloutClient, TicketClient, connect, tls_config
+from workflows.client import connect, tls_config
+from workflows.daily_report_client import DailyReportClient
 from workflows.encryption import encryption
+from workflows.forecast_client import ForecastClient
+from workflows.sla_rollout_client import RolloutClient
+from workflows.ticket_client import TicketClient
 
 GC_THRESHOLD = (100_000, 50, 100)
 """Collecting garbage less often halves the cost of a stream with thousands of clients."""

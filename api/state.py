@@ -73,8 +73,11 @@ from integrations.identity_provider import IdentityProvider
 from integrations.web_push import WebPushSender
 from settings import Settings
 from workflows.agent_client import AgentClient
-from workflows.client import DailyReportClient, ForecastClient, RolloutClient, TicketClient
+from workflows.daily_report_client import DailyReportClient
 from workflows.encryption import Encryption
+from workflows.forecast_client import ForecastClient
+from workflows.sla_rollout_client import RolloutClient
+from workflows.ticket_client import TicketClient
 
 
 @dataclass(frozen=True)

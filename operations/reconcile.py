@@ -20,8 +20,14 @@ from domain.ids import TicketNumber
 from domain.ticket import Ticket
 from operations.ending import leave
 from settings import Settings
-from workflows.client import EngineUnavailableError, TicketClient, WedgedWorkflowError, connect, tls_config
+from workflows.client import (
+    EngineUnavailableError,
+    WedgedWorkflowError,
+    connect,
+    tls_config,
+)
 from workflows.encryption import encryption
+from workflows.ticket_client import TicketClient
 
 T = TypeVar("T")
 Fault = Literal["missing", "different", "wedged"]

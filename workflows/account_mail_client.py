@@ -2,12 +2,11 @@
 
 from datetime import timedelta
 
-from temporalio.client import Client, RPCError
-from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.client import Client
 
 from domain.ids import AccountMailId
 from workflows.account_mail import AccountMailStart, AccountMailWorkflow
-from workflows.client import TASK_QUEUE, EngineUnavailableError
+from workflows.client import TASK_QUEUE, start_or_join
 
 
 def account_mail_workflow_id(mail: AccountMailId) -> str:
@@ -25,15 +24,12 @@ class AccountMailClient:
     async def send(self, mail: AccountMailId) -> None:
         """Have the mail sent. Harmless to repeat: one that is being sent goes on, one that was sent is not sent again.
         Raises EngineUnavailableError."""
-        try:
-            await self._client.start_workflow(
-                AccountMailWorkflow.run,
-                AccountMailStart(mail=mail),
-                id=account_mail_workflow_id(mail),
-                task_queue=self.task_queue,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                static_summary="sends a mail about an account",
-                rpc_timeout=self._timeout,
-            )
-        except (RPCError, RuntimeError) as error:
-            raise EngineUnavailableError(str(error)) from error
+        await start_or_join(
+            self._client,
+            AccountMailWorkflow.run,
+            AccountMailStart(mail=mail),
+            id=account_mail_workflow_id(mail),
+            task_queue=self.task_queue,
+            timeout=self._timeout,
+            static_summary="sends a mail about an account",
+        )

@@ -29,6 +29,7 @@ from workflows.client import (
     WedgedWorkflowError,
     answered,
     start_and_apply,
+    start_or_join,
 )
 
 SUMMARY = "an agent: presence, shifts and breaks"
@@ -107,20 +108,17 @@ class AgentClient:
         await self._start(agent)
 
     async def _start(self, agent: PersonId, **options: Any) -> None:
-        try:
-            await self._client.start_workflow(
-                AgentWorkflow.run,
-                AgentStart(agent_id=agent),
-                id=agent_workflow_id(agent),
-                task_queue=self.task_queue,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                task_timeout=TASK_TIMEOUT,
-                static_summary=SUMMARY,
-                rpc_timeout=self._timeout,
-                **options,
-            )
-        except (RPCError, RuntimeError) as error:
-            raise EngineUnavailableError(str(error)) from error
+        await start_or_join(
+            self._client,
+            AgentWorkflow.run,
+            AgentStart(agent_id=agent),
+            id=agent_workflow_id(agent),
+            task_queue=self.task_queue,
+            timeout=self._timeout,
+            task_timeout=TASK_TIMEOUT,
+            static_summary=SUMMARY,
+            **options,
+        )
 
     async def state(self, agent: PersonId) -> AgentState | None:
         """The agent as their workflow holds them; None when none runs.

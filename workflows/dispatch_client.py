@@ -4,11 +4,10 @@ import logging
 from datetime import timedelta
 
 from temporalio.client import Client, RPCError, RPCStatusCode, WorkflowQueryFailedError
-from temporalio.common import WorkflowIDConflictPolicy
 
 from activities.dispatch import RoundReport
 from domain.ticket import Slug
-from workflows.client import TASK_QUEUE, EngineUnavailableError
+from workflows.client import TASK_QUEUE, EngineUnavailableError, start_or_join
 from workflows.dispatch import DispatchStart, DispatchWorkflow
 
 _PREFIX = "dispatch-"
@@ -29,19 +28,16 @@ class DispatchClient:
 
     async def look(self, team: Slug) -> None:
         """Have the team's dispatcher look again. Harmless to repeat. Raises EngineUnavailableError."""
-        try:
-            await self._client.start_workflow(
-                DispatchWorkflow.run,
-                DispatchStart(team=team),
-                id=dispatcher_id(team),
-                task_queue=self.task_queue,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                start_signal="look",
-                static_summary=f"gives team {team} its tickets",
-                rpc_timeout=self._timeout,
-            )
-        except (RPCError, RuntimeError) as error:
-            raise EngineUnavailableError(str(error)) from error
+        await start_or_join(
+            self._client,
+            DispatchWorkflow.run,
+            DispatchStart(team=team),
+            id=dispatcher_id(team),
+            task_queue=self.task_queue,
+            timeout=self._timeout,
+            start_signal="look",
+            static_summary=f"gives team {team} its tickets",
+        )
 
     async def failing(self) -> list[Slug]:
         """The teams whose dispatchers' tasks keep failing: none, unless a release is broken."""

@@ -5,11 +5,10 @@ from datetime import timedelta
 from uuid import UUID
 
 from temporalio.client import Client, RPCError, RPCStatusCode, WorkflowQueryFailedError
-from temporalio.common import WorkflowIDConflictPolicy
 
 from activities.notifications import NotifierReport
 from domain.ids import PersonId
-from workflows.client import TASK_QUEUE, EngineUnavailableError
+from workflows.client import TASK_QUEUE, EngineUnavailableError, start_or_join
 from workflows.notifier import NotifierStart, NotifierWorkflow
 
 _PREFIX = "notify-"
@@ -74,16 +73,13 @@ class NotifierClient:
         return found
 
     async def _reach(self, person: PersonId, *, signal: str | None) -> None:
-        try:
-            await self._client.start_workflow(
-                NotifierWorkflow.run,
-                NotifierStart(person=person),
-                id=notifier_id(person),
-                task_queue=self.task_queue,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                start_signal=signal,
-                static_summary="decides what goes out to one person",
-                rpc_timeout=self._timeout,
-            )
-        except (RPCError, RuntimeError) as error:
-            raise EngineUnavailableError(str(error)) from error
+        await start_or_join(
+            self._client,
+            NotifierWorkflow.run,
+            NotifierStart(person=person),
+            id=notifier_id(person),
+            task_queue=self.task_queue,
+            timeout=self._timeout,
+            start_signal=signal,
+            static_summary="decides what goes out to one person",
+        )

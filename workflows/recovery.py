@@ -18,8 +18,9 @@ from temporalio.client import RPCError
 
 from domain.ids import TicketNumber
 from domain.ticket import Ticket
-from workflows.client import EngineUnavailableError, TicketClient, WedgedWorkflowError
+from workflows.client import EngineUnavailableError, WedgedWorkflowError
 from workflows.dispatch_client import DispatchClient
+from workflows.ticket_client import TicketClient
 
 LATELY_SECONDS = 30
 """How far before the last change an unheard one may lie: a local activity ends within two seconds, a task in ten."""

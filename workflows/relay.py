@@ -12,7 +12,8 @@ from typing import Protocol
 
 from domain.ids import TicketNumber
 from domain.ticket import Ticket
-from workflows.client import EngineUnavailableError, TicketClient
+from workflows.client import EngineUnavailableError
+from workflows.ticket_client import TicketClient
 
 BATCH = 64
 AT_ONCE = 8

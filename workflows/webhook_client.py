@@ -4,10 +4,9 @@ import logging
 from datetime import timedelta
 
 from temporalio.client import Client, RPCError, RPCStatusCode
-from temporalio.common import WorkflowIDConflictPolicy
 
 from domain.ids import WebhookId
-from workflows.client import FAILED_ATTEMPTS, TASK_QUEUE, EngineUnavailableError
+from workflows.client import FAILED_ATTEMPTS, TASK_QUEUE, EngineUnavailableError, start_or_join
 from workflows.webhook import WebhookStart, WebhookWorkflow
 
 CALLS_QUEUE = "webhook-calls"
@@ -32,19 +31,16 @@ class WebhookClient:
 
     async def look(self, webhook: WebhookId) -> None:
         """Have what waits for the webhook delivered. Harmless to repeat. Raises EngineUnavailableError."""
-        try:
-            await self._client.start_workflow(
-                WebhookWorkflow.run,
-                WebhookStart(webhook=webhook, calls=self.calls_queue),
-                id=webhook_workflow_id(webhook),
-                task_queue=self.task_queue,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                start_signal="look",
-                static_summary="delivers to a webhook",
-                rpc_timeout=self._timeout,
-            )
-        except (RPCError, RuntimeError) as error:
-            raise EngineUnavailableError(str(error)) from error
+        await start_or_join(
+            self._client,
+            WebhookWorkflow.run,
+            WebhookStart(webhook=webhook, calls=self.calls_queue),
+            id=webhook_workflow_id(webhook),
+            task_queue=self.task_queue,
+            timeout=self._timeout,
+            start_signal="look",
+            static_summary="delivers to a webhook",
+        )
 
     async def mend(self, webhook: WebhookId) -> None:
         """Have what waits delivered though nobody looked for a while: a workflow whose tasks keep failing begins anew.

@@ -13,7 +13,7 @@ from domain.ids import TicketNumber
 from operations.bench.engine import Life, life_of
 from operations.bench.figure import Figure
 from operations.bench.ground import Ground
-from workflows.client import workflow_id
+from workflows.ticket_client import workflow_id
 
 SAMPLE = 50
 """Tickets whose histories are read."""

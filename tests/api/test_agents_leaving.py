@@ -14,7 +14,8 @@ from domain.ticket import Ticket
 from domain.ticket_commands import CommandEnvelope, EditTicket, Receipt
 from tests.api.desk_api import ApiDesk, assert_problem, do, ticket_of, timeline_of
 from tests.api.staff import MakeAgent, given, signed_in
-from workflows.client import CommandPendingError, EngineUnavailableError, TicketClient
+from workflows.client import CommandPendingError, EngineUnavailableError
+from workflows.ticket_client import TicketClient
 
 
 async def test_whoever_owns_open_tickets_is_deactivated_only_when_they_go_back(

@@ -14,7 +14,7 @@ from domain.ids import TicketNumber
 from tests.api.accounts import mails_to, verify
 from tests.api.desk_api import ApiDesk, assert_problem, do, opened, ticket_of, timeline_of
 from tests.workflows.engine_desk import eventually
-from workflows.client import workflow_id
+from workflows.ticket_client import workflow_id
 
 
 def key() -> dict[str, str]:

@@ -14,7 +14,8 @@ from settings import Settings
 from tests.api.desk_api import BASE, ApiDesk, assert_problem, opened, running_app, still, ticket_of
 from tests.workflows.engine_desk import eventually
 from worker import build_worker
-from workflows.client import TicketClient, connect
+from workflows.client import connect
+from workflows.ticket_client import TicketClient
 
 COMMANDS: dict[str, Any] = {"replies": {"body": "hello"}, "status": {"status": "open"}, "claim": {}, "escalate": {}}
 

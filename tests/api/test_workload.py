@@ -20,8 +20,9 @@ from domain.ticket import Slug, Ticket
 from domain.ticket_commands import CommandEnvelope, Receipt
 from tests.api.desk_api import ApiDesk, assert_problem, do, opened, ticket_of, timeline_of
 from tests.api.listening import StreamServer, stream_server
-from workflows.client import CommandPendingError, EngineUnavailableError, TicketClient
+from workflows.client import CommandPendingError, EngineUnavailableError
 from workflows.dispatch_client import DispatchClient, dispatcher_id
+from workflows.ticket_client import TicketClient
 
 
 class Team(NamedTuple):

@@ -9,8 +9,9 @@ from domain.ids import TicketNumber
 from operations.reconcile import Findings, Reconciler
 from tests import factories
 from tests.workflows.engine_desk import EngineDesk, eventually, wedged
-from workflows.client import TicketClient, WedgedWorkflowError, workflow_id
+from workflows.client import WedgedWorkflowError
 from workflows.ticket import TicketStart, TicketWorkflow
+from workflows.ticket_client import TicketClient, workflow_id
 
 
 class OnlyOne(TicketClient):

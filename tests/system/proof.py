@@ -18,7 +18,8 @@ from operations.replay.evidence import place_of
 from operations.replay.stream import StreamReader
 from tests.system.processes import eventually
 from tests.system.writers import Change, Ledger
-from workflows.client import TicketClient, WedgedWorkflowError
+from workflows.client import WedgedWorkflowError
+from workflows.ticket_client import TicketClient
 
 Place = tuple[int, int]
 

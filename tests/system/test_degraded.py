@@ -30,8 +30,9 @@ from stack.temporal import Temporal
 from tests.api.desk_api import still
 from tests.system.processes import RunningStack, eventually, quiet_port, readiness, run_module
 from tests.system.writers import Cast, patient_desk
-from workflows.client import TicketClient, connect, workflow_id
+from workflows.client import connect
 from workflows.search_attributes import SEARCH_ATTRIBUTES
+from workflows.ticket_client import TicketClient, workflow_id
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -20,7 +20,8 @@ from operations.replay.desk import Desk, DeskError, Json, Person
 from tests.system.processes import RunningStack, eventually
 from tests.system.proof import command_of, row_faults, settled
 from tests.system.writers import Cast, Change, Ledger, patient_desk
-from workflows.client import TicketClient, connect
+from workflows.client import connect
+from workflows.ticket_client import TicketClient
 
 SEED = int(os.environ.get("KILL_SEED", "0")) or random.SystemRandom().randrange(1, 1_000_000)
 CAPACITY = 3

@@ -18,7 +18,8 @@ from operations.replay.stream import StreamReader
 from tests.system.processes import PARTS, RunningStack, run_module
 from tests.system.proof import ledger_faults, row_faults, settled, stream_faults, timeline_faults
 from tests.system.writers import Cast, Ledger, Writer, at_work, each_gets_on, patient_desk
-from workflows.client import TicketClient, connect
+from workflows.client import connect
+from workflows.ticket_client import TicketClient
 
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "1"))
 SEED = int(os.environ.get("KILL_SEED", "0")) or random.SystemRandom().randrange(1, 1_000_000)

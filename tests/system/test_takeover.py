@@ -13,7 +13,8 @@ import aiohttp
 from database.pool import open_pool
 from tests.system.processes import RunningStack, eventually
 from tests.system.writers import Cast, patient_desk
-from workflows.client import TicketClient, connect
+from workflows.client import connect
+from workflows.ticket_client import TicketClient
 
 TICKETS = 6
 

@@ -23,9 +23,9 @@ from domain.ticket_commands import CommandEnvelope, Receipt, TicketCommand
 from tests import factories
 from tests.workflows.records import NoRollouts, NoSeniors, NoTerms
 from worker import sandbox
-from workflows.client import TicketClient, workflow_id
 from workflows.guard import Guard
 from workflows.ticket import TicketWorkflow
+from workflows.ticket_client import TicketClient, workflow_id
 
 T = TypeVar("T")
 PATIENCE_SECONDS = 60

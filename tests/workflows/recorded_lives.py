@@ -46,13 +46,13 @@ from tests.workflows.test_report_mail import ReportMailDesk
 from tests.workflows.test_sla_rollout import RollingDesk, promise
 from worker import build_worker, sandbox
 from workflows.account_mail_client import account_mail_workflow_id
-from workflows.client import RolloutClient
 from workflows.daily_report import DailyReportStart, DailyReportWorkflow
 from workflows.dispatch_client import DispatchClient, dispatcher_id
 from workflows.forecast import ForecastStart, ForecastWorkflow
 from workflows.report_mail_schedules import schedule_id
 from workflows.retention import RetentionWorkflow
 from workflows.rotas import RotaWorkflow
+from workflows.sla_rollout_client import RolloutClient
 from workflows.webhook_client import WebhookClient, webhook_workflow_id
 
 PLANTED_COMMENT = "Plantedcomment"

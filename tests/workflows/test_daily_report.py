@@ -18,8 +18,9 @@ from stack.postgres import Postgres
 from tests.database.storing import recorded, state_of, stored_text, stored_ticket
 from tests.workflows.engine_desk import EngineDesk, desk_pool, eventually, own_database
 from worker import build_worker, sandbox
-from workflows.client import DailyReportClient, EngineUnavailableError, connect
+from workflows.client import EngineUnavailableError, connect
 from workflows.daily_report import DailyReportStart, DailyReportWorkflow
+from workflows.daily_report_client import DailyReportClient
 from workflows.schedules import DAILY_REPORT, ensure_schedule
 
 ZONE = "Asia/Kathmandu"

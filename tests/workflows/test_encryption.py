@@ -34,11 +34,12 @@ from tests.workflows.engine_desk import EngineDesk, add_text, eventually, raw
 from tests.workflows.payload_rings import NEW, OLD, codec, payloads_in
 from tests.workflows.secretive_workflow import SECRET, Child, Secretive, echo, fail
 from worker import build_worker, sandbox
-from workflows.client import WedgedWorkflowError, connect, workflow_id
+from workflows.client import WedgedWorkflowError, connect
 from workflows.encryption import ENCODING, Encryption, PayloadError
 from workflows.guard import Guard
 from workflows.payloads import data_converter
 from workflows.ticket import TicketWorkflow
+from workflows.ticket_client import workflow_id
 
 
 def of(encryption: Encryption, workflow: str) -> Encryption:

@@ -15,7 +15,8 @@ from domain.ticket_commands import EditTicket, EscalateTicket
 from tests import factories
 from tests.workflows.engine_desk import EngineDesk, eventually, tickets_worker
 from tests.workflows.records import FaultyRecords
-from workflows.client import CommandPendingError, TicketClient
+from workflows.client import CommandPendingError
+from workflows.ticket_client import TicketClient
 
 BEYOND_THE_QUICK_WAY = 5
 """Attempts: three as a local activity, and some as a regular one."""

@@ -19,8 +19,9 @@ from tests.arrivals import by_chance, rates, store_arrivals
 from tests.factories import REQUESTER
 from tests.workflows.engine_desk import EngineDesk, desk_pool, eventually, own_database
 from worker import build_worker, sandbox
-from workflows.client import EngineUnavailableError, ForecastClient, connect
+from workflows.client import EngineUnavailableError, connect
 from workflows.forecast import ForecastStart, ForecastWorkflow
+from workflows.forecast_client import ForecastClient
 from workflows.schedules import FORECAST, ensure_schedule
 
 

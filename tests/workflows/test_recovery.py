@@ -12,9 +12,10 @@ from domain.ticket_commands import SnoozeTicket
 from domain.ticket_rules import decide
 from tests import factories
 from tests.workflows.engine_desk import EngineDesk, eventually, wedged
-from workflows.client import EngineUnavailableError, TicketClient, WedgedWorkflowError
+from workflows.client import EngineUnavailableError, WedgedWorkflowError
 from workflows.dispatch_client import DispatchClient
 from workflows.recovery import Recovery
+from workflows.ticket_client import TicketClient
 
 
 async def snoozed(desk: EngineDesk, ticket: Ticket) -> Ticket:

@@ -11,8 +11,9 @@ from domain.ids import TicketNumber
 from domain.ticket import Ticket
 from tests import factories
 from tests.workflows.engine_desk import EngineDesk, eventually
-from workflows.client import EngineUnavailableError, TicketClient, connect
+from workflows.client import EngineUnavailableError, connect
 from workflows.relay import BATCH, StartRelay
+from workflows.ticket_client import TicketClient
 
 
 class Requests:

@@ -11,7 +11,7 @@ from domain.ticket_commands import AddReply, ChangeStatus, EscalateTicket
 from stack.temporal import installed_program
 from tests import factories
 from tests.workflows.engine_desk import EngineDesk, add_text, eventually
-from workflows.client import workflow_id
+from workflows.ticket_client import workflow_id
 
 
 async def submit(desk: EngineDesk, ticket: Ticket, message: Any) -> None:

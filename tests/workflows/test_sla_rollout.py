@@ -31,8 +31,10 @@ from stack.postgres import Postgres
 from tests import factories
 from tests.workflows.engine_desk import EngineDesk, add_text, desk_pool, eventually, own_database
 from worker import build_worker, sandbox
-from workflows.client import EngineUnavailableError, RolloutClient, TicketClient
+from workflows.client import EngineUnavailableError
 from workflows.sla_rollout import RolloutWorkflow
+from workflows.sla_rollout_client import RolloutClient
+from workflows.ticket_client import TicketClient
 
 MINUTE = timedelta(minutes=1)
 STANDARD = 2

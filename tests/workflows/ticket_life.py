@@ -30,8 +30,8 @@ from domain.ticket_commands import (
 from tests import factories
 from tests.workflows.engine_desk import EngineDesk, eventually, raw, tickets_worker
 from tests.workflows.records import FaultyRecords
-from workflows.client import workflow_id
 from workflows.ticket import TicketStart, TicketWorkflow
+from workflows.ticket_client import workflow_id
 
 PLANTED = (
     *("Plantedtitle", "Planteddescription", "Plantedreply", "Plantednote", "Plantedcomment"),

@@ -20,7 +20,8 @@ from domain.ticket_timers import PendingMoment
 from tests import factories
 from tests.workflows.engine_desk import eventually, tickets_worker
 from tests.workflows.records import FaultyRecords, RecordsInMemory
-from workflows.client import TicketClient, connect, workflow_id
+from workflows.client import connect
+from workflows.ticket_client import TicketClient, workflow_id
 
 
 class TimedDesk:
