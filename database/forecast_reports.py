@@ -1,7 +1,6 @@
 """The forecast beside the history, of the teams that somebody may see: for screens, files and mails alike."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -16,7 +15,7 @@ from domain.period import Period
 from domain.predicted_hour import PredictedHour, predicted_hours
 from domain.report import Dimension, Question, ReportFilter
 from domain.staffing import ServiceTarget
-from domain.stored_forecast import StoredForecast
+from domain.stored_forecast import StoredForecast, usual_zone
 from domain.ticket import Slug
 
 ARRIVED = "opened"
@@ -66,7 +65,7 @@ class ForecastReports:
         hour = question.period.since
         found = await self._forecasts.read(frozenset(question.team) or question.within)
         planned = await self._forecasts.planned_together(found, *question.period)
-        zone = question.zone or _usual_zone(found.values())
+        zone = question.zone or usual_zone(found.values())
         periods = weeks_before(hour, question.weeks, zone)
         came = await self._arrivals(periods, question, zone)
         kept = lived(came)
@@ -91,15 +90,6 @@ class ForecastReports:
             counts = {group.key: group.values[ARRIVED] for group in answer.groups}
             weeks.append({int(key): count for key, count in counts.items() if key and isinstance(count, int)})
         return weeks
-
-
-def _usual_zone(found: Iterable[StoredForecast | None]) -> Zone:
-    """That by which most of the tickets were forecast."""
-    tickets: Counter[Zone] = Counter()
-    for stored in found:
-        if stored is not None:
-            tickets[stored.forecast.zone] += stored.forecast.tickets
-    return max(tickets, key=lambda zone: (tickets[zone], zone), default="UTC")
 
 
 def _hours(

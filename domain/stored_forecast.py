@@ -1,8 +1,11 @@
 """A team's forecast as it was kept, and whether it is still worth something."""
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
+from domain.business_calendar import Zone
 from domain.forecast import Forecast, HandlingTime
 
 OUTDATED_AFTER = timedelta(days=2)
@@ -25,3 +28,12 @@ def forecast_status(stored: StoredForecast | None, now: datetime) -> ForecastSta
     if now - stored.computed_at > OUTDATED_AFTER:
         return "outdated"
     return "not_enough_history" if stored.forecast.method is None else "ready"
+
+
+def usual_zone(found: Iterable[StoredForecast | None]) -> Zone:
+    """The zone by which most of the tickets were forecast; of several alike the last by name; UTC without any."""
+    tickets: Counter[Zone] = Counter()
+    for stored in found:
+        if stored is not None:
+            tickets[stored.forecast.zone] += stored.forecast.tickets
+    return max(tickets, key=lambda zone: (tickets[zone], zone), default="UTC")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from domain.forecast import Forecast, HandlingTime, Method
-from domain.stored_forecast import OUTDATED_AFTER, ForecastStatus, StoredForecast, forecast_status
+from domain.stored_forecast import OUTDATED_AFTER, ForecastStatus, StoredForecast, forecast_status, usual_zone
 
 NOW = datetime(2026, 3, 30, 9, tzinfo=UTC)
 
@@ -28,3 +28,22 @@ def stored(method: Method | None, age: timedelta) -> StoredForecast:
 )
 def test_a_forecast_is_worth_something_for_two_days(kept: StoredForecast | None, status: ForecastStatus) -> None:
     assert forecast_status(kept, NOW) == status
+
+
+def of_zone(zone: str, tickets: int) -> StoredForecast:
+    forecast = Forecast(method=None, zone=zone, since=NOW, until=NOW, tickets=tickets)
+    return StoredForecast(NOW, HandlingTime(30.0, 0.0), forecast)
+
+
+@pytest.mark.parametrize(
+    ("found", "zone"),
+    [
+        ([], "UTC"),
+        ([None], "UTC"),
+        ([of_zone("Europe/Berlin", 3), None, of_zone("Asia/Tokyo", 2), of_zone("Asia/Tokyo", 2)], "Asia/Tokyo"),
+        ([of_zone("Europe/Berlin", 3), of_zone("Asia/Tokyo", 3)], "Europe/Berlin"),
+    ],
+    ids=["no team", "no forecast", "most tickets in two teams", "as many: by name"],
+)
+def test_hours_are_told_in_the_zone_of_most_tickets(found: list[StoredForecast | None], zone: str) -> None:
+    assert usual_zone(found) == zone
