@@ -9,11 +9,8 @@ from temporalio.client import (
     RPCError,
     RPCStatusCode,
     WithStartWorkflowOperation,
-    WorkflowQueryFailedError,
-    WorkflowQueryRejectedError,
-    WorkflowUpdateRPCTimeoutOrCancelledError,
 )
-from temporalio.common import QueryRejectCondition, WorkflowIDConflictPolicy
+from temporalio.common import WorkflowIDConflictPolicy
 
 from domain.agent_commands import AgentEnvelope
 from domain.ids import PersonId
@@ -22,14 +19,14 @@ from domain.ticket_commands import Receipt
 from workflows.agent import AgentStart, AgentWorkflow, StreamsTold
 from workflows.client import (
     APPLY,
-    FAILED_ATTEMPTS,
     TASK_QUEUE,
     TASK_TIMEOUT,
-    EngineUnavailableError,
-    WedgedWorkflowError,
     answered,
+    is_failing,
+    reload,
     start_and_apply,
     start_or_join,
+    state_of,
 )
 
 SUMMARY = "an agent: presence, shifts and breaks"
@@ -125,40 +122,18 @@ class AgentClient:
 
         Raises WedgedWorkflowError and EngineUnavailableError.
         """
-        handle = self._client.get_workflow_handle(agent_workflow_id(agent))
-        try:
-            state: AgentState | None = await handle.query(
-                "state",
-                result_type=AgentState,
-                reject_condition=QueryRejectCondition.NOT_OPEN,
-                rpc_timeout=self._timeout,
-            )
-        except WorkflowQueryRejectedError:
-            return None
-        except WorkflowQueryFailedError as error:  # the query itself cannot fail, but the replay before it can
-            raise WedgedWorkflowError(f"agent {agent}: {error}") from error
-        except (RPCError, RuntimeError) as error:
-            if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
-                return None
-            raise EngineUnavailableError(str(error)) from error
-        return state
+        return await state_of(self._client, agent_workflow_id(agent), AgentState, self._timeout)
 
     async def reload(self, agent: PersonId) -> int:
         """Make the agent's workflow take over what the database says. Returns the revision it then has.
 
         Raises EngineUnavailableError.
         """
-        handle = self._client.get_workflow_handle(agent_workflow_id(agent))
-        try:
-            return int(await handle.execute_update("reload", result_type=int, rpc_timeout=self._timeout))
-        except (RPCError, RuntimeError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
-            raise EngineUnavailableError(str(error)) from error
+        return await reload(self._client, agent_workflow_id(agent), self._timeout)
 
     async def _mend(self, agent: PersonId) -> bool:
         """Begin the agent's workflow anew if its tasks keep failing. Returns whether they did."""
-        handle = self._client.get_workflow_handle(agent_workflow_id(agent))
-        described = await handle.describe(rpc_timeout=self._timeout)
-        if described.raw_description.pending_workflow_task.attempt < FAILED_ATTEMPTS:
+        if not await is_failing(self._client, agent_workflow_id(agent), self._timeout):
             return False
         await self.begin_anew(agent)
         return True

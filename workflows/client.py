@@ -12,11 +12,14 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import (
     Client,
     RPCError,
+    RPCStatusCode,
     WithStartWorkflowOperation,
+    WorkflowQueryFailedError,
+    WorkflowQueryRejectedError,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
-from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.common import QueryRejectCondition, WorkflowIDConflictPolicy
 from temporalio.converter import PayloadCodec
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.runtime import Runtime
@@ -40,6 +43,7 @@ FAILED_ATTEMPTS = 2
 """At the second attempt of a task the first has failed, and a fault of the moment has had its chance."""
 log = logging.getLogger(__name__)
 StartT = TypeVar("StartT")
+StateT = TypeVar("StateT")
 APPLY = "apply"
 """The update's name: the SDK's types do not carry the answer of a named update."""
 
@@ -144,6 +148,57 @@ async def start_and_apply(
             await start.workflow_handle()  # it failed likewise, and wants somebody to look
         raise
     return receipt
+
+
+async def state_of(client: Client, id: str, kind: type[StateT], timeout: timedelta) -> StateT | None:
+    """What the workflow of this id holds; None when none runs.
+
+    Raises WedgedWorkflowError and EngineUnavailableError.
+    """
+    try:
+        state: StateT = await client.get_workflow_handle(id).query(
+            "state", result_type=kind, reject_condition=QueryRejectCondition.NOT_OPEN, rpc_timeout=timeout
+        )
+    except WorkflowQueryRejectedError:
+        return None
+    except WorkflowQueryFailedError as error:  # the query itself cannot fail, but the replay before it can
+        raise WedgedWorkflowError(f"{id}: {error}") from error
+    except (RPCError, RuntimeError) as error:
+        if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
+            return None
+        raise EngineUnavailableError(str(error)) from error
+    return state
+
+
+async def last_look(client: Client, id: str, query: str, kind: type[StateT], timeout: timedelta) -> StateT | None:
+    """What a workflow that looks around says of its last look; None when there was none.
+
+    Raises EngineUnavailableError.
+    """
+    try:
+        found: StateT | None = await client.get_workflow_handle(id).query(query, result_type=kind, rpc_timeout=timeout)
+    except (RPCError, RuntimeError, WorkflowQueryFailedError) as error:
+        if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
+            return None
+        raise EngineUnavailableError(str(error)) from error
+    return found
+
+
+async def reload(client: Client, id: str, timeout: timedelta) -> int:
+    """Make a workflow take over what the database says. Returns the revision it then has.
+
+    Raises EngineUnavailableError.
+    """
+    try:
+        return int(await client.get_workflow_handle(id).execute_update("reload", result_type=int, rpc_timeout=timeout))
+    except (RPCError, RuntimeError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+        raise EngineUnavailableError(str(error)) from error
+
+
+async def is_failing(client: Client, id: str, timeout: timedelta) -> bool:
+    """Whether the tasks of a workflow keep failing. Raises RPCError."""
+    described = await client.get_workflow_handle(id).describe(rpc_timeout=timeout)
+    return bool(described.raw_description.pending_workflow_task.attempt >= FAILED_ATTEMPTS)
 
 
 def has_outlived_its_run(failure: WorkflowUpdateFailedError) -> bool:

@@ -3,11 +3,11 @@
 import logging
 from datetime import timedelta
 
-from temporalio.client import Client, RPCError, RPCStatusCode, WorkflowQueryFailedError
+from temporalio.client import Client
 
 from activities.dispatch import RoundReport
 from domain.ticket import Slug
-from workflows.client import TASK_QUEUE, EngineUnavailableError, start_or_join
+from workflows.client import TASK_QUEUE, last_look, start_or_join
 from workflows.dispatch import DispatchStart, DispatchWorkflow
 
 _PREFIX = "dispatch-"
@@ -61,13 +61,4 @@ class DispatchClient:
 
     async def last_round(self, team: Slug) -> RoundReport | None:
         """What the dispatcher's last round came to; None when there was none."""
-        handle = self._client.get_workflow_handle(dispatcher_id(team))
-        try:
-            found: RoundReport | None = await handle.query(
-                "last_round", result_type=RoundReport, rpc_timeout=self._timeout
-            )
-        except (RPCError, RuntimeError, WorkflowQueryFailedError) as error:
-            if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
-                return None
-            raise EngineUnavailableError(str(error)) from error
-        return found
+        return await last_look(self._client, dispatcher_id(team), "last_round", RoundReport, self._timeout)

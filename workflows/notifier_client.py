@@ -4,11 +4,11 @@ import logging
 from datetime import timedelta
 from uuid import UUID
 
-from temporalio.client import Client, RPCError, RPCStatusCode, WorkflowQueryFailedError
+from temporalio.client import Client, RPCError
 
 from activities.notifications import NotifierReport
 from domain.ids import PersonId
-from workflows.client import TASK_QUEUE, EngineUnavailableError, start_or_join
+from workflows.client import TASK_QUEUE, EngineUnavailableError, last_look, start_or_join
 from workflows.notifier import NotifierStart, NotifierWorkflow
 
 _PREFIX = "notify-"
@@ -61,16 +61,7 @@ class NotifierClient:
 
     async def last_look(self, person: PersonId) -> NotifierReport | None:
         """What the notifier's last look came to; None when there was none."""
-        handle = self._client.get_workflow_handle(notifier_id(person))
-        try:
-            found: NotifierReport | None = await handle.query(
-                "last_look", result_type=NotifierReport, rpc_timeout=self._timeout
-            )
-        except (RPCError, RuntimeError, WorkflowQueryFailedError) as error:
-            if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
-                return None
-            raise EngineUnavailableError(str(error)) from error
-        return found
+        return await last_look(self._client, notifier_id(person), "last_look", NotifierReport, self._timeout)
 
     async def _reach(self, person: PersonId, *, signal: str | None) -> None:
         await start_or_join(

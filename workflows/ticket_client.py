@@ -9,31 +9,30 @@ from temporalio.client import (
     RPCError,
     RPCStatusCode,
     WithStartWorkflowOperation,
-    WorkflowQueryFailedError,
-    WorkflowQueryRejectedError,
-    WorkflowUpdateRPCTimeoutOrCancelledError,
 )
-from temporalio.common import QueryRejectCondition, WorkflowIDConflictPolicy
+from temporalio.common import WorkflowIDConflictPolicy
 
 from domain.ids import TicketNumber
 from domain.ticket import Ticket
 from domain.ticket_commands import CommandEnvelope, Receipt
 from workflows.client import (
     APPLY,
-    FAILED_ATTEMPTS,
     TASK_QUEUE,
     TASK_TIMEOUT,
-    EngineUnavailableError,
-    WedgedWorkflowError,
     answered,
     is_available,
+    is_failing,
+    reload,
     start_and_apply,
     start_or_join,
+    state_of,
 )
 from workflows.search_attributes import search_attributes
 from workflows.ticket import TicketStart, TicketWorkflow
 
 _PREFIX = "ticket-"
+PATIENCE = timedelta(seconds=10)
+"""For what nobody waits for at a screen."""
 log = logging.getLogger(__name__)
 
 
@@ -94,7 +93,7 @@ class TicketClient:
             TicketStart(number=ticket.number),
             id=workflow_id(ticket.number),
             task_queue=self.task_queue,
-            timeout=timedelta(seconds=10),
+            timeout=PATIENCE,
             task_timeout=TASK_TIMEOUT,
             static_summary=_summary(ticket),
             search_attributes=search_attributes(ticket),
@@ -105,34 +104,14 @@ class TicketClient:
 
         Raises WedgedWorkflowError and EngineUnavailableError.
         """
-        handle = self._client.get_workflow_handle(workflow_id(number))
-        try:
-            state: Ticket | None = await handle.query(
-                "state",
-                result_type=Ticket,
-                reject_condition=QueryRejectCondition.NOT_OPEN,
-                rpc_timeout=timedelta(seconds=10),
-            )
-        except WorkflowQueryRejectedError:
-            return None
-        except WorkflowQueryFailedError as error:  # the query itself cannot fail, but the replay before it can
-            raise WedgedWorkflowError(f"ticket {number}: {error}") from error
-        except (RPCError, RuntimeError) as error:
-            if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
-                return None
-            raise EngineUnavailableError(str(error)) from error
-        return state
+        return await state_of(self._client, workflow_id(number), Ticket, PATIENCE)
 
     async def reload(self, ticket: Ticket) -> int:
         """Make the ticket's workflow take over what the database says. Returns the revision it then has.
 
         Raises EngineUnavailableError.
         """
-        handle = self._client.get_workflow_handle(workflow_id(ticket.number))
-        try:
-            return int(await handle.execute_update("reload", result_type=int, rpc_timeout=timedelta(seconds=10)))
-        except (RPCError, RuntimeError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
-            raise EngineUnavailableError(str(error)) from error
+        return await reload(self._client, workflow_id(ticket.number), PATIENCE)
 
     async def running(self) -> AsyncIterator[TicketNumber]:
         """The numbers of all tickets whose workflow runs, as far as the engine's index has caught up."""
@@ -153,9 +132,7 @@ class TicketClient:
 
         Raises RPCError and EngineUnavailableError.
         """
-        handle = self._client.get_workflow_handle(workflow_id(ticket.number))
-        described = await handle.describe(rpc_timeout=self._timeout)
-        if described.raw_description.pending_workflow_task.attempt < FAILED_ATTEMPTS:
+        if not await is_failing(self._client, workflow_id(ticket.number), self._timeout):
             return False
         await self.begin_anew(ticket)
         return True

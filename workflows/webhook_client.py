@@ -6,7 +6,7 @@ from datetime import timedelta
 from temporalio.client import Client, RPCError, RPCStatusCode
 
 from domain.ids import WebhookId
-from workflows.client import FAILED_ATTEMPTS, TASK_QUEUE, EngineUnavailableError, start_or_join
+from workflows.client import TASK_QUEUE, EngineUnavailableError, is_failing, start_or_join
 from workflows.webhook import WebhookStart, WebhookWorkflow
 
 CALLS_QUEUE = "webhook-calls"
@@ -45,12 +45,13 @@ class WebhookClient:
     async def mend(self, webhook: WebhookId) -> None:
         """Have what waits delivered though nobody looked for a while: a workflow whose tasks keep failing begins anew.
         Nothing is lost with it: what waits is in the database. Raises EngineUnavailableError."""
-        handle = self._client.get_workflow_handle(webhook_workflow_id(webhook))
+        id = webhook_workflow_id(webhook)
         try:
-            described = await handle.describe(rpc_timeout=self._timeout)
-            if described.raw_description.pending_workflow_task.attempt >= FAILED_ATTEMPTS:
+            if await is_failing(self._client, id, self._timeout):
                 log.error("the workflow of webhook %s cannot go on; it begins anew", webhook)
-                await handle.terminate(reason="could not go on; begun anew", rpc_timeout=self._timeout)
+                await self._client.get_workflow_handle(id).terminate(
+                    reason="could not go on; begun anew", rpc_timeout=self._timeout
+                )
         except (RPCError, RuntimeError) as error:
             if not (isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND):
                 raise EngineUnavailableError(str(error)) from error
