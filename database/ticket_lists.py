@@ -78,7 +78,8 @@ class TicketLists:
         Raises InvalidError for a cursor that is none, or one of another sort.
         """
         arguments = Arguments()
-        conditions = [in_scope(scope, arguments), *_wanted(wanted, arguments)]
+        filters = _wanted(wanted, arguments)
+        conditions = [in_scope(scope, arguments), *filters]
         column, cast = _SORT_COLUMNS[sort.removeprefix("-")]
         order, after = ("desc", "<") if sort.startswith("-") else ("asc", ">")
         if cursor is not None:
@@ -87,12 +88,15 @@ class TicketLists:
                 f"({column}, t.number) {after} ({arguments.add(value)}::text::{cast}, {arguments.add(number)})"
             )
         where = " and ".join(conditions) or "true"
+        # A statement that says how many rows it wants is planned once for each connection. What a filter leaves depends
+        # on its values: such a statement is planned anew each time.
+        many = arguments.add(limit + 1) if filters else str(int(limit) + 1)
         try:
             rows = await self._pool.fetch(
                 f"select {RECORD_SELECT}, ({column})::text as sort_value, page.stream_cursor "
                 f"from (select {STREAM_CURSOR} as stream_cursor) page left join lateral ("
                 f"select t.* from tickets t {_text_join(wanted)} where {where} "
-                f"order by {column} {order}, t.number {order} limit {int(limit) + 1}) t on true "
+                f"order by {column} {order}, t.number {order} limit {many}) t on true "
                 f"{RECORD_JOINS} order by {column} {order}, t.number {order}",
                 *arguments.values,
             )
