@@ -6,8 +6,6 @@ from typing import Any
 
 from temporalio.client import (
     Client,
-    RPCError,
-    RPCStatusCode,
     WithStartWorkflowOperation,
 )
 from temporalio.common import WorkflowIDConflictPolicy
@@ -18,16 +16,14 @@ from domain.presence import AgentState
 from domain.ticket_commands import Receipt
 from workflows.agent import AgentStart, AgentWorkflow, StreamsTold
 from workflows.client import (
-    APPLY,
     TASK_QUEUE,
     TASK_TIMEOUT,
-    answered,
     is_failing,
     reload,
-    start_and_apply,
     start_or_join,
     state_of,
 )
+from workflows.sending import send
 
 SUMMARY = "an agent: presence, shifts and breaks"
 """What operators read beside the id; who it is stays out of the engine."""
@@ -53,28 +49,17 @@ class AgentClient:
         Raises the refusal of the rules, IdempotencyKeyReusedError when the id came with another request before,
         EngineUnavailableError and CommandPendingError.
         """
-        return await answered(self._client, self._apply(agent, envelope), envelope.id, envelope.fingerprint)
+        return await send(
+            self._client,
+            agent_workflow_id(agent),
+            envelope,
+            start=lambda: self._starting(agent),
+            mend=lambda: self._mend(agent),
+            timeout=self._timeout,
+        )
 
-    async def _apply(self, agent: PersonId, envelope: AgentEnvelope) -> Receipt:
-        """Update the workflow that nearly always runs; where it does not, start it with the update.
-
-        Asking for both each time would cost a fifth more of the engine's time.
-        """
-        handle = self._client.get_workflow_handle(agent_workflow_id(agent))
-        try:
-            receipt: Receipt = await handle.execute_update(
-                APPLY, envelope, id=str(envelope.id), result_type=Receipt, rpc_timeout=self._timeout
-            )
-        except RPCError as error:
-            is_wedged = error.status is RPCStatusCode.FAILED_PRECONDITION and await self._mend(agent)
-            if not is_wedged and error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-        else:
-            return receipt
-        return await self._start_and_apply(agent, envelope)
-
-    async def _start_and_apply(self, agent: PersonId, envelope: AgentEnvelope) -> Receipt:
-        start = WithStartWorkflowOperation(
+    def _starting(self, agent: PersonId) -> WithStartWorkflowOperation[AgentWorkflow, Any]:
+        return WithStartWorkflowOperation(
             AgentWorkflow.run,
             AgentStart(agent_id=agent),
             id=agent_workflow_id(agent),
@@ -83,7 +68,6 @@ class AgentClient:
             task_timeout=TASK_TIMEOUT,
             static_summary=SUMMARY,
         )
-        return await start_and_apply(self._client, start, envelope, envelope.id, self._timeout)
 
     async def plan_changed(self, agent: PersonId) -> None:
         """Have the agent's workflow load the plan, after it was changed. Harmless to repeat.

@@ -1,8 +1,7 @@
 """How everyone outside reaches the engine: what the clients of all workflows have in common."""
 
-import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,23 +12,16 @@ from temporalio.client import (
     Client,
     RPCError,
     RPCStatusCode,
-    WithStartWorkflowOperation,
     WorkflowQueryFailedError,
     WorkflowQueryRejectedError,
-    WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import QueryRejectCondition, WorkflowIDConflictPolicy
 from temporalio.converter import PayloadCodec
-from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.runtime import Runtime
 from temporalio.service import GrpcCompression, RetryConfig, TLSConfig
 
-from activities.failures import refusal_of
-from domain.errors import IdempotencyKeyReusedError
 from domain.ids import CommandId
-from domain.ticket_commands import Receipt
-from workflows.guard import INTERNAL_ERROR
 from workflows.payloads import data_converter
 from workflows.search_attributes import SEARCH_ATTRIBUTES
 
@@ -44,8 +36,6 @@ FAILED_ATTEMPTS = 2
 log = logging.getLogger(__name__)
 StartT = TypeVar("StartT")
 StateT = TypeVar("StateT")
-APPLY = "apply"
-"""The update's name: the SDK's types do not carry the answer of a named update."""
 
 
 class EngineUnavailableError(Exception):
@@ -135,21 +125,6 @@ async def start_or_join(
         raise EngineUnavailableError(str(error)) from error
 
 
-async def start_and_apply(
-    client: Client, start: WithStartWorkflowOperation[Any, Any], envelope: object, id: CommandId, timeout: timedelta
-) -> Receipt:
-    """Start a workflow, unless it runs by now, and have it do a command."""
-    try:
-        receipt: Receipt = await client.execute_update_with_start_workflow(
-            APPLY, envelope, start_workflow_operation=start, id=str(id), result_type=Receipt, rpc_timeout=timeout
-        )
-    except (RPCError, WorkflowUpdateRPCTimeoutOrCancelledError):
-        with contextlib.suppress(RPCError, WorkflowUpdateRPCTimeoutOrCancelledError):
-            await start.workflow_handle()  # it failed likewise, and wants somebody to look
-        raise
-    return receipt
-
-
 async def state_of(client: Client, id: str, kind: type[StateT], timeout: timedelta) -> StateT | None:
     """What the workflow of this id holds; None when none runs.
 
@@ -199,49 +174,6 @@ async def is_failing(client: Client, id: str, timeout: timedelta) -> bool:
     """Whether the tasks of a workflow keep failing. Raises RPCError."""
     described = await client.get_workflow_handle(id).describe(rpc_timeout=timeout)
     return bool(described.raw_description.pending_workflow_task.attempt >= FAILED_ATTEMPTS)
-
-
-def has_outlived_its_run(failure: WorkflowUpdateFailedError) -> bool:
-    """Whether the run that had taken the command ended before it answered, as when a ticket begins anew (decision 11).
-
-    Nobody has refused: the same command, sent again, is done once. The name is the server's own.
-    """
-    return isinstance(failure.cause, ApplicationError) and failure.cause.type == "AcceptedUpdateCompletedWorkflow"
-
-
-def is_fault_of_ours(failure: WorkflowUpdateFailedError) -> bool:
-    """Whether the workflow's own code failed, and would fail again. What else is no refusal is the engine's: it went
-    away in the middle, say, and gave the command up when it was back."""
-    return isinstance(failure.cause, ApplicationError) and failure.cause.type == INTERNAL_ERROR
-
-
-async def answered(client: Client, sent: Awaitable[Receipt], id: CommandId, fingerprint: str) -> Receipt:
-    """The receipt of a command that was sent.
-
-    Raises the refusal of the rules, IdempotencyKeyReusedError when the id came with another request before,
-    EngineUnavailableError and CommandPendingError.
-    """
-    try:
-        receipt = await sent
-    except WorkflowUpdateFailedError as failure:
-        if has_outlived_its_run(failure):
-            raise EngineUnavailableError("The workflow began anew meanwhile; the command may come again.") from failure
-        refusal = refusal_of(failure.cause)
-        if refusal is None and not is_fault_of_ours(failure):
-            log.warning("command %s failed in the engine: %r", id, failure.cause)
-            raise EngineUnavailableError("The engine lost the command; it may come again.") from failure
-        raise refusal or failure from failure
-    except WorkflowUpdateRPCTimeoutOrCancelledError as error:
-        if await is_available(client):
-            raise CommandPendingError(id) from error
-        raise EngineUnavailableError("The engine does not answer.") from error
-    except WorkflowAlreadyStartedError as error:  # the engine went away in the middle and took a repetition for another
-        raise EngineUnavailableError("The engine lost track of the command; it may come again.") from error
-    except (RPCError, RuntimeError) as error:  # the latter from a lazy client that never connected
-        raise EngineUnavailableError(str(error)) from error
-    if receipt.fingerprint != fingerprint:
-        raise IdempotencyKeyReusedError("This Idempotency-Key came with another request before.")
-    return receipt
 
 
 async def ensure_search_attributes(client: Client) -> None:

@@ -11,8 +11,9 @@ from domain.errors import TicketClosedError
 from domain.ids import CommandId
 from domain.ticket_commands import Receipt
 from tests.workflows.engine_desk import EngineDesk
-from workflows.client import EngineUnavailableError, answered
+from workflows.client import EngineUnavailableError
 from workflows.guard import INTERNAL_ERROR
+from workflows.sending import answered
 
 COMMAND = CommandId(uuid4())
 
