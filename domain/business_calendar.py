@@ -113,10 +113,6 @@ class BusinessCalendar(BaseModel):
     special_days: Annotated[tuple[SpecialDay, ...], AfterValidator(_days_apart)] = ()
     always_open: bool = False
 
-    def __hash__(self) -> int:
-        """Of what is quickly read: calendars are kept by what they are, and looked up for each clock."""
-        return hash((self.zone, self.always_open, len(self.holidays), len(self.special_days)))
-
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
         if self.always_open:

@@ -6,7 +6,6 @@ month by month (of UTC), and a stretch is what lies between two places in these 
 
 from bisect import bisect_right
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import NamedTuple
 
 from domain.business_calendar import BusinessCalendar, open_intervals
@@ -59,9 +58,17 @@ class _Sums:
         return found
 
 
-@lru_cache(CALENDARS_KEPT)
+_kept: dict[int, _Sums] = {}
+"""By the identity of the calendar, which its sums hold on to: to compare calendars would cost more than to count."""
+
+
 def _sums(calendar: BusinessCalendar) -> _Sums:
-    return _Sums(calendar)
+    found = _kept.get(id(calendar))
+    if found is None:
+        if len(_kept) >= CALENDARS_KEPT:
+            _kept.clear()
+        found = _kept[id(calendar)] = _Sums(calendar)
+    return found
 
 
 def _added_up(calendar: BusinessCalendar, year: int, month: int) -> _Month:

@@ -4,10 +4,7 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
-from temporalio.client import (
-    Client,
-    WithStartWorkflowOperation,
-)
+from temporalio.client import Client, WithStartWorkflowOperation
 from temporalio.common import WorkflowIDConflictPolicy
 
 from domain.agent_commands import AgentEnvelope

@@ -1,6 +1,7 @@
 """A plan is made from the facts of its moment and kept whole, once, whoever makes it and however often."""
 
 import asyncio
+import threading
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -108,6 +109,21 @@ async def test_plans_of_one_person_at_once_send_once(plans: NotificationPlanStor
 
     assert await messages_of(pool, REQUESTER) == [("push", "bundle", None)]
     assert await pool.fetchval("select count(*) from notification_decisions where outcome = 'sends'") == 20
+
+
+async def test_while_a_plan_is_made_the_process_goes_on(plans: NotificationPlanStore) -> None:
+    began, may_end = threading.Event(), threading.Event()
+
+    def slow(facts: Facts, now: datetime) -> Plan:
+        began.set()
+        assert may_end.wait(timeout=30), "nothing else ran meanwhile"
+        return Plan()
+
+    planning = asyncio.create_task(plans.carry_out(REQUESTER, NOW, slow))
+    await asyncio.to_thread(began.wait, 30)
+    may_end.set()
+
+    assert await planning == Planned()
 
 
 async def test_nobody_and_somebody_without_notifications_have_nothing_to_wait_for(

@@ -17,7 +17,6 @@ ROUND_THE_CLOCK = (Span(since=0, until=0),)
 ZONES = ("Europe/Berlin", "America/Los_Angeles", "Asia/Kathmandu", "Australia/Lord_Howe", "Pacific/Kiritimati")
 moments = st.datetimes(datetime(2024, 11, 1), datetime(2027, 3, 1), timezones=st.just(UTC))  # noqa: DTZ001 - UTC
 dates = moments.map(lambda at: at.date())
-days = st.sampled_from([(), DAYTIME, OVERNIGHT])
 
 
 @st.composite
